@@ -1,0 +1,113 @@
+//! Canonical JSON back to Rust values.
+
+use std::fmt;
+
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+
+use super::Arguments;
+use super::diagnose;
+use super::invalid::{Invalid, Path, Step};
+use super::redact::Hidden;
+
+/// The arguments that were approved, on their way into a tool's body.
+///
+/// The values come out of the canonical text and from nowhere else, with the redacted ones put back
+/// in their places, so nothing in here may be shown.
+pub struct Decoder {
+    arguments: Value,
+}
+
+impl Decoder {
+    /// Begins to decode `arguments`, with the values that were hidden when they were captured.
+    ///
+    /// # Errors
+    ///
+    /// [`Invalid::RedactedChanged`] if a slot stands where no hidden value belongs.
+    pub fn new(arguments: &Arguments, hidden: Option<&Hidden>) -> Result<Self, Invalid> {
+        let has_slots = arguments.is_redacted();
+        let mut arguments = arguments.to_value();
+        if has_slots {
+            Hidden::reveal(hidden, &mut arguments)?;
+        }
+        Ok(Self { arguments })
+    }
+
+    /// Takes one argument out.
+    ///
+    /// An argument that is not there is `None` to an `Option`, as `serde` has it.
+    ///
+    /// # Errors
+    ///
+    /// [`Invalid::MissingField`] and [`Invalid::TypeMismatch`], or what else is wrong inside it.
+    pub fn take<T: DeserializeOwned>(&mut self, name: &str) -> Result<T, Invalid> {
+        let value = self.peek(name)?;
+        if let Value::Object(fields) = &mut self.arguments {
+            fields.remove(name);
+        }
+        Ok(value)
+    }
+
+    /// Decodes one argument and leaves it in.
+    ///
+    /// # Errors
+    ///
+    /// As for [`take`](Self::take).
+    pub fn peek<T: DeserializeOwned>(&self, name: &str) -> Result<T, Invalid> {
+        match self.arguments.get(name) {
+            Some(value) => T::deserialize(value).map_err(|_| diagnose::value::<T>(name, value)),
+            None => diagnose::absent(name),
+        }
+    }
+
+    /// Takes all that is left as one object.
+    ///
+    /// # Errors
+    ///
+    /// As for [`take`](Self::take), and [`Invalid::UnknownField`] if `T` would pass over a field:
+    /// its reviewer has seen it as if it counted.
+    pub fn rest<T: DeserializeOwned>(&mut self) -> Result<T, Invalid> {
+        let rest = std::mem::replace(&mut self.arguments, Value::Object(Map::new()));
+        let value = T::deserialize(&rest).map_err(|_| diagnose::whole::<T>(&rest))?;
+        match diagnose::unread_field::<T>(&rest) {
+            Some(unread) => Err(unread),
+            None => Ok(value),
+        }
+    }
+
+    /// Drops an argument that nobody decodes.
+    pub(crate) fn discard(&mut self, name: &str) {
+        if let Value::Object(fields) = &mut self.arguments {
+            fields.remove(name);
+        }
+    }
+
+    /// Ends the decoding.
+    ///
+    /// # Errors
+    ///
+    /// [`Invalid::UnknownField`] if an argument was not taken.
+    pub fn finish(&self) -> Result<(), Invalid> {
+        let left = self.arguments.as_object().and_then(|fields| fields.keys().next());
+        left.map_or(Ok(()), |name| Err(Invalid::UnknownField { path: Path::of(&[Step::name(name)]) }))
+    }
+
+    /// What was not taken yet.
+    #[must_use]
+    pub const fn value(&self) -> &Value {
+        &self.arguments
+    }
+
+    /// What was not taken yet, as an object.
+    #[must_use]
+    pub fn into_value(self) -> Value {
+        self.arguments
+    }
+}
+
+impl fmt::Debug for Decoder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let left = self.arguments.as_object().map_or(0, Map::len);
+        write!(f, "Decoder({left} arguments)")
+    }
+}
