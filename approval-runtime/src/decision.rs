@@ -1,0 +1,245 @@
+//! [`Decision`], [`Reviewer`] and [`Vote`]: what a reviewer says, and what a decision that cannot be taken answers.
+
+use std::error::Error;
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use serde_json::Value;
+
+use crate::BoxFuture;
+use crate::arguments::{Digest, Invalid, display};
+use crate::request::{ApprovalRequest, RequestId};
+
+/// The longest comment that is kept, in characters. What is longer is cut, with an ellipsis as its last character.
+pub const MAX_COMMENT: usize = 2_000;
+
+/// A person who decides, as the door that authenticated them names them.
+///
+/// Whoever builds one vouches for it: the type carries no proof. Doors take it from a credential (a token, a session, the
+/// terminal's owner), never from a request's body.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reviewer {
+    name: Arc<str>,
+    roles: Vec<Box<str>>,
+}
+
+impl Reviewer {
+    /// Names a reviewer. The name is the person: two doors that name one person the same count as one vote.
+    #[must_use]
+    pub fn new(name: impl Into<Arc<str>>) -> Self {
+        Self { name: name.into(), roles: Vec::new() }
+    }
+
+    /// Adds a role that the reviewer has, such as `finance`.
+    #[must_use]
+    pub fn role(mut self, role: impl Into<Box<str>>) -> Self {
+        self.roles.push(role.into());
+        self
+    }
+
+    /// Returns the reviewer's name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Returns the reviewer's roles.
+    pub fn roles(&self) -> impl Iterator<Item = &str> {
+        self.roles.iter().map(AsRef::as_ref)
+    }
+
+    pub(crate) fn shared_name(&self) -> Arc<str> {
+        Arc::clone(&self.name)
+    }
+
+    /// Says whether the reviewer is one of `approvers`, by name or by role. Everybody is when nobody is named.
+    pub(crate) fn is_one_of<'a>(&self, approvers: impl Iterator<Item = &'a str>) -> bool {
+        let mut approvers = approvers.peekable();
+        approvers.peek().is_none()
+            || approvers.any(|approver| self.name() == approver || self.roles().any(|role| role == approver))
+    }
+}
+
+/// Yes or no.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Answer {
+    /// The call may run.
+    Approve,
+    /// The call must not run.
+    Reject,
+}
+
+/// What one reviewer says about one request.
+///
+/// An approval names the digest of the arguments that the reviewer saw; it counts for nothing else.
+///
+/// ```
+/// # use approval_runtime::{ApprovalRequest, Decision, Reviewer};
+/// # fn decide(request: &ApprovalRequest) -> Decision {
+/// Decision::approve(Reviewer::new("alice"), request.digest()).comment("as agreed on the phone")
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+#[must_use = "a decision does nothing until it is given to `ApprovalGate::decide`"]
+pub struct Decision {
+    pub(crate) reviewer: Reviewer,
+    pub(crate) answer: Answer,
+    pub(crate) digest: Option<Digest>,
+    pub(crate) comment: Option<Box<str>>,
+    pub(crate) edited_arguments: Option<Value>,
+    pub(crate) door: &'static str,
+}
+
+impl Decision {
+    /// Approves the arguments with this digest ([`ApprovalRequest::digest`], as the reviewer saw it).
+    pub fn approve(reviewer: Reviewer, digest: Digest) -> Self {
+        Self::new(reviewer, Answer::Approve, Some(digest))
+    }
+
+    /// Rejects the call.
+    pub fn reject(reviewer: Reviewer) -> Self {
+        Self::new(reviewer, Answer::Reject, None)
+    }
+
+    const fn new(reviewer: Reviewer, answer: Answer, digest: Option<Digest>) -> Self {
+        Self { reviewer, answer, digest, comment: None, edited_arguments: None, door: "rust" }
+    }
+
+    /// Says which arguments a rejection is about; one for other arguments is then refused.
+    pub const fn digest(mut self, digest: Digest) -> Self {
+        self.digest = Some(digest);
+        self
+    }
+
+    /// Adds a comment, cut to [`MAX_COMMENT`] characters. The caller gets it as data, beside the refusal's sentence.
+    pub fn comment(mut self, comment: impl AsRef<str>) -> Self {
+        let comment = comment.as_ref().trim();
+        self.comment = match comment.char_indices().nth(MAX_COMMENT) {
+            None if comment.is_empty() => None,
+            None => Some(comment.into()),
+            Some(_) => Some(comment.chars().take(MAX_COMMENT - 1).chain(['…']).collect::<String>().into()),
+        };
+        self
+    }
+
+    /// Approves with other arguments than those asked for: the whole object as it shall run.
+    ///
+    /// A redacted value stays by keeping its `{"$redacted": …}` slot where it is.
+    pub fn edited_arguments(mut self, arguments: Value) -> Self {
+        self.edited_arguments = Some(arguments);
+        self
+    }
+
+    /// Says through which door the decision came (`http`, `page`, `terminal`); it is written into the vote.
+    pub const fn door(mut self, door: &'static str) -> Self {
+        self.door = door;
+        self
+    }
+}
+
+/// A decision as the record keeps it.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct Vote {
+    /// Who.
+    pub reviewer: Arc<str>,
+    /// What they said.
+    pub decision: Answer,
+    /// Through which door.
+    pub door: &'static str,
+    /// The digest of the arguments the vote is about.
+    pub digest: Digest,
+    /// When, on the store's clock, in UTC.
+    pub at: DateTime<Utc>,
+}
+
+/// Why a decision was not taken, or a request not found. Nothing changed.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum DecideError {
+    /// No request has this id, or it is no longer kept.
+    #[error("no approval request `{id}` here: it may have ended long ago")]
+    NotFound {
+        /// The id that was asked for.
+        id: RequestId,
+    },
+    /// The request was decided, or ended, before; the first decision stays.
+    #[error("approval request `{}` is already {}{}", request.id(), request.status(), by(request.decided_by()))]
+    AlreadyDecided {
+        /// The request as it is.
+        request: Box<ApprovalRequest>,
+    },
+    /// This reviewer already said something else about this request.
+    #[error("{} has already voted on approval request `{}`", display::name(reviewer), request.id())]
+    AlreadyVoted {
+        /// Who.
+        reviewer: Box<str>,
+        /// The request as it is.
+        request: Box<ApprovalRequest>,
+    },
+    /// The decision is about other arguments than those that would run now.
+    #[error("the decision names other arguments than those waiting: look at the request again and use its digest")]
+    DigestMismatch {
+        /// The digest of what would run.
+        expected: Digest,
+    },
+    /// The reviewer is none of those the tool names.
+    #[error("{} may not decide on this tool: it is for {}", display::name(reviewer), approvers.join(", "))]
+    NotAllowed {
+        /// Who tried.
+        reviewer: Box<str>,
+        /// Who may.
+        approvers: Vec<Box<str>>,
+    },
+    /// The call is made on this reviewer's behalf, so somebody else has to look.
+    #[error("the call is made on behalf of {}, so somebody else has to decide", display::name(reviewer))]
+    SelfReview {
+        /// Who tried.
+        reviewer: Box<str>,
+    },
+    /// The edited arguments are not what the tool takes.
+    #[error("the edited arguments cannot be used: {0}")]
+    InvalidEdit(#[source] Invalid),
+    /// The store could not be read or written. Asking again is safe.
+    #[error("the approval store could not answer; the decision may be given again")]
+    Unavailable(#[source] Arc<dyn Error + Send + Sync>),
+}
+
+fn by(reviewer: Option<&str>) -> String {
+    reviewer.map_or_else(String::new, |reviewer| format!(" by {}", display::name(reviewer)))
+}
+
+impl DecideError {
+    /// Returns the error's name in snake case, as the HTTP door's problem documents carry it.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::NotFound { .. } => "not_found",
+            Self::AlreadyDecided { .. } => "already_decided",
+            Self::AlreadyVoted { .. } => "already_voted",
+            Self::DigestMismatch { .. } => "digest_mismatch",
+            Self::NotAllowed { .. } => "not_allowed",
+            Self::SelfReview { .. } => "self_review",
+            Self::InvalidEdit(_) => "invalid_edit",
+            Self::Unavailable(_) => "unavailable",
+        }
+    }
+}
+
+/// Takes decisions: what a notifier or another door needs of a gate.
+///
+/// [`ApprovalGate`](crate::ApprovalGate) is one; a [`Notice`](crate::notify::Notice) carries one that does not keep the
+/// gate alive.
+pub trait Decider: Send + Sync {
+    /// Reads a request.
+    ///
+    /// # Errors
+    /// [`DecideError::NotFound`], [`DecideError::Unavailable`].
+    fn request(&self, id: RequestId) -> BoxFuture<'_, Result<ApprovalRequest, DecideError>>;
+
+    /// Takes a decision, as [`ApprovalGate::decide`](crate::ApprovalGate::decide) does.
+    ///
+    /// # Errors
+    /// Every variant of [`DecideError`].
+    fn decide(&self, id: RequestId, decision: Decision) -> BoxFuture<'_, Result<ApprovalRequest, DecideError>>;
+}

@@ -1,0 +1,456 @@
+//! [`Tool`]: the static facts of a function that waits for approval, and the registry of annotated functions.
+
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use crate::arguments::{Decoder, Digest, Invalid};
+
+/// How long reviewers have when a tool names no `timeout`: the 300 seconds of the article this system grew from.
+pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(300);
+
+/// The longest time a request may stay open: 30 days.
+pub const MAX_TIMEOUT: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+
+/// What is at stake when a tool runs. Reviewers see it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Effect {
+    /// It can be undone.
+    Reversible,
+    /// It leaves the system (a message, a call to somebody else's API) and cannot be taken back by us.
+    External,
+    /// It cannot be undone. What a tool counts as when it does not say.
+    Irreversible,
+}
+
+impl Effect {
+    /// Returns the effect's name in records, in snake case.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Reversible => "reversible",
+            Self::External => "external",
+            Self::Irreversible => "irreversible",
+        }
+    }
+}
+
+impl fmt::Display for Effect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// One argument of an annotated function: its name, and its type as written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct Argument {
+    name: &'static str,
+    type_name: &'static str,
+}
+
+impl Argument {
+    #[doc(hidden)]
+    #[must_use]
+    pub const fn new(name: &'static str, type_name: &'static str) -> Self {
+        Self { name, type_name }
+    }
+
+    /// Returns the name that the argument has in the captured JSON.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// Returns the argument's type as the annotated function writes it.
+    #[must_use]
+    pub const fn type_name(&self) -> &'static str {
+        self.type_name
+    }
+}
+
+/// Text that is either in the binary or shared.
+#[derive(Clone, Debug)]
+enum Name {
+    Static(&'static str),
+    Shared(Arc<str>),
+}
+
+/// A list of texts that is either in the binary or shared.
+#[derive(Clone, Debug)]
+enum Names {
+    Static(&'static [&'static str]),
+    Shared(Arc<[Box<str>]>),
+}
+
+impl Names {
+    fn iter(&self) -> impl Iterator<Item = &str> {
+        let (fixed, shared): (&[&'static str], &[Box<str>]) = match self {
+            Self::Static(names) => (names, &[]),
+            Self::Shared(names) => (&[], names),
+        };
+        fixed.iter().copied().chain(shared.iter().map(AsRef::as_ref))
+    }
+
+    fn shared<I, S>(names: I) -> Self
+    where
+        I: IntoIterator<Item = S>,
+        S: Into<Box<str>>,
+    {
+        Self::Shared(names.into_iter().map(Into::into).collect())
+    }
+}
+
+/// Decodes the arguments as the tool's body would and drops the result.
+type Check = fn(&mut Decoder) -> Result<(), Invalid>;
+
+/// The facts about a tool that do not change from call to call.
+///
+/// `#[requires_approval]` makes one for each function it stands above. A tool without the attribute is named here and
+/// run through [`ApprovalGate::call`](crate::ApprovalGate::call).
+///
+/// ```
+/// use std::time::Duration;
+/// use approval_runtime::{Effect, Tool};
+///
+/// let tool = Tool::named("delete_record")
+///     .timeout(Duration::from_secs(60))
+///     .effect(Effect::Irreversible)
+///     .approvers(["dba"]);
+/// assert_eq!(tool.name(), "delete_record");
+/// ```
+#[derive(Clone)]
+pub struct Tool {
+    name: Name,
+    location: Option<(&'static str, u32)>,
+    arguments: &'static [Argument],
+    not_reviewed: &'static [&'static str],
+    redact: Names,
+    timeout: Duration,
+    max_wait: Option<Duration>,
+    effect: Option<Effect>,
+    approvers: Names,
+    quorum: u32,
+    auto_approve: Option<&'static str>,
+    resumable: bool,
+    record: bool,
+    check: Option<Check>,
+    fingerprint: OnceLock<Digest>,
+}
+
+impl fmt::Debug for Tool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Tool").field("name", &self.name()).finish_non_exhaustive()
+    }
+}
+
+impl Tool {
+    /// Names a tool that has no annotated function in this binary.
+    ///
+    /// The defaults are those of the attribute: 300 seconds, one reviewer, any reviewer, irreversible.
+    #[must_use]
+    pub fn named(name: impl Into<Arc<str>>) -> Self {
+        Self { name: Name::Shared(name.into()), ..Self::bare("") }
+    }
+
+    const fn bare(name: &'static str) -> Self {
+        Self {
+            name: Name::Static(name),
+            location: None,
+            arguments: &[],
+            not_reviewed: &[],
+            redact: Names::Static(&[]),
+            timeout: DEFAULT_TIMEOUT,
+            max_wait: None,
+            effect: None,
+            approvers: Names::Static(&[]),
+            quorum: 1,
+            auto_approve: None,
+            resumable: false,
+            record: false,
+            check: None,
+            fingerprint: OnceLock::new(),
+        }
+    }
+
+    /// Sets how long reviewers have: whole seconds, at least 1 second and at most [`MAX_TIMEOUT`].
+    ///
+    /// # Panics
+    /// If the time is outside that range.
+    #[must_use]
+    pub const fn timeout(mut self, timeout: Duration) -> Self {
+        assert!(timeout.as_secs() >= 1, "`timeout` is under a second: reviewers need time to read");
+        assert!(timeout.as_secs() <= MAX_TIMEOUT.as_secs(), "`timeout` is over 30 days, the longest a request stays open");
+        self.timeout = Duration::from_secs(timeout.as_secs());
+        self
+    }
+
+    /// Sets how long a caller waits before it gets [`Refusal::Pending`](crate::Refusal::Pending) while the request lives on.
+    #[must_use]
+    pub const fn max_wait(mut self, max_wait: Duration) -> Self {
+        self.max_wait = Some(max_wait);
+        self
+    }
+
+    /// Sets what is at stake.
+    #[must_use]
+    pub const fn effect(mut self, effect: Effect) -> Self {
+        self.effect = Some(effect);
+        self
+    }
+
+    /// Names who may decide: reviewers by name, or by a role they have. Nobody named means every reviewer may.
+    #[must_use]
+    pub fn approvers<I, S>(mut self, approvers: I) -> Self
+    where
+        I: IntoIterator<Item = S>,
+        S: Into<Box<str>>,
+    {
+        self.approvers = Names::shared(approvers);
+        self
+    }
+
+    /// Sets how many reviewers must approve. One rejection is always enough to end a request.
+    ///
+    /// # Panics
+    /// If the number is 0.
+    #[must_use]
+    pub const fn quorum(mut self, quorum: u32) -> Self {
+        assert!(quorum >= 1, "`quorum` is 0: at least one reviewer has to approve");
+        self.quorum = quorum;
+        self
+    }
+
+    /// Names the arguments, by dotted path, that reviewers see as `[redacted]`, beside those with a secret-looking name.
+    #[must_use]
+    pub fn redact<I, S>(mut self, paths: I) -> Self
+    where
+        I: IntoIterator<Item = S>,
+        S: Into<Box<str>>,
+    {
+        self.redact = Names::shared(paths);
+        self
+    }
+
+    /// Returns the tool's name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        match &self.name {
+            Name::Static(name) => name,
+            Name::Shared(name) => name,
+        }
+    }
+
+    /// Returns file and line of the annotated function.
+    #[must_use]
+    pub const fn location(&self) -> Option<(&'static str, u32)> {
+        self.location
+    }
+
+    /// Returns the captured arguments in the order the function declares them; none for a tool without an annotation.
+    #[must_use]
+    pub const fn arguments(&self) -> &'static [Argument] {
+        self.arguments
+    }
+
+    /// Returns the names of the arguments that reviewers do not see, or that run as they are when the body starts.
+    #[must_use]
+    pub const fn not_reviewed(&self) -> &'static [&'static str] {
+        self.not_reviewed
+    }
+
+    /// Returns the dotted paths that are redacted.
+    pub fn redacted_paths(&self) -> impl Iterator<Item = &str> {
+        self.redact.iter()
+    }
+
+    /// Returns how long reviewers have.
+    #[must_use]
+    pub const fn reviewers_time(&self) -> Duration {
+        self.timeout
+    }
+
+    /// Returns how long a caller waits, where that is limited.
+    #[must_use]
+    pub const fn callers_wait(&self) -> Option<Duration> {
+        self.max_wait
+    }
+
+    /// Returns what is at stake; [`Effect::Irreversible`] where nothing was said.
+    #[must_use]
+    pub const fn stake(&self) -> Effect {
+        match self.effect {
+            Some(effect) => effect,
+            None => Effect::Irreversible,
+        }
+    }
+
+    /// Returns who may decide; empty where every reviewer may.
+    pub fn named_approvers(&self) -> impl Iterator<Item = &str> {
+        self.approvers.iter()
+    }
+
+    /// Returns how many reviewers must approve.
+    #[must_use]
+    pub const fn required_quorum(&self) -> u32 {
+        self.quorum
+    }
+
+    /// Returns the source text of the attribute's `auto_approve` rule.
+    #[must_use]
+    pub const fn auto_approve(&self) -> Option<&'static str> {
+        self.auto_approve
+    }
+
+    /// Says whether another process may finish an approved call.
+    #[must_use]
+    pub const fn is_resumable(&self) -> bool {
+        self.resumable
+    }
+
+    /// Says whether the result's JSON is kept.
+    #[must_use]
+    pub const fn records_result(&self) -> bool {
+        self.record
+    }
+
+    /// Returns the SHA-256 of what reviewers rely on: name, argument names and types, effect, approvers, quorum.
+    ///
+    /// The body is not part of it: fixing a bug keeps pending approvals, changing what an argument means by changing its
+    /// type does not.
+    #[must_use]
+    pub fn fingerprint(&self) -> Digest {
+        *self.fingerprint.get_or_init(|| {
+            let facts = serde_json::json!({
+                "name": self.name(),
+                "arguments": self.arguments,
+                "effect": self.stake(),
+                "approvers": self.named_approvers().collect::<Vec<_>>(),
+                "quorum": self.quorum,
+            });
+            Digest::of(facts.to_string().as_bytes())
+        })
+    }
+
+    /// Decodes `arguments` as the body would, where the attribute left a way to; `None` where it could not.
+    pub(crate) fn check(&self, decoder: &mut Decoder) -> Option<Result<(), Invalid>> {
+        self.check.map(|check| check(decoder))
+    }
+
+    pub(crate) fn names_approvers(&self) -> bool {
+        self.quorum > 1 || self.approvers.iter().next().is_some()
+    }
+}
+
+/// The setters that generated code chains in a `static`. Not for hand-written code.
+#[doc(hidden)]
+impl Tool {
+    #[must_use]
+    pub const fn annotated(name: &'static str, file: &'static str, line: u32) -> Self {
+        let mut tool = Self::bare(name);
+        tool.location = Some((file, line));
+        tool
+    }
+
+    #[must_use]
+    pub const fn with_arguments(mut self, arguments: &'static [Argument]) -> Self {
+        self.arguments = arguments;
+        self
+    }
+
+    #[must_use]
+    pub const fn with_timeout(self, timeout: Duration) -> Self {
+        self.timeout(timeout)
+    }
+
+    #[must_use]
+    pub const fn with_max_wait(self, max_wait: Duration) -> Self {
+        self.max_wait(max_wait)
+    }
+
+    #[must_use]
+    pub const fn with_effect(self, effect: Effect) -> Self {
+        self.effect(effect)
+    }
+
+    #[must_use]
+    pub const fn with_approvers(mut self, approvers: &'static [&'static str]) -> Self {
+        // `forget`, because a destructor cannot run in a constant; what is forgotten is `Names::Static`.
+        std::mem::forget(std::mem::replace(&mut self.approvers, Names::Static(approvers)));
+        self
+    }
+
+    #[must_use]
+    pub const fn with_quorum(self, quorum: u32) -> Self {
+        self.quorum(quorum)
+    }
+
+    #[must_use]
+    pub const fn with_not_reviewed(mut self, names: &'static [&'static str]) -> Self {
+        self.not_reviewed = names;
+        self
+    }
+
+    #[must_use]
+    pub const fn with_redact(mut self, paths: &'static [&'static str]) -> Self {
+        std::mem::forget(std::mem::replace(&mut self.redact, Names::Static(paths)));
+        self
+    }
+
+    #[must_use]
+    pub const fn with_auto_approve(mut self, source: &'static str) -> Self {
+        self.auto_approve = Some(source);
+        self
+    }
+
+    #[must_use]
+    pub const fn with_resumable(mut self) -> Self {
+        self.resumable = true;
+        self
+    }
+
+    #[must_use]
+    pub const fn with_record(mut self) -> Self {
+        self.record = true;
+        self
+    }
+
+    #[must_use]
+    pub const fn with_check(mut self, check: Check) -> Self {
+        self.check = Some(check);
+        self
+    }
+}
+
+/// A tool that lives in the binary or that calls share.
+#[derive(Clone, Debug)]
+pub(crate) enum ToolRef {
+    Static(&'static Tool),
+    Shared(Arc<Tool>),
+}
+
+impl std::ops::Deref for ToolRef {
+    type Target = Tool;
+
+    fn deref(&self) -> &Tool {
+        match self {
+            Self::Static(tool) => tool,
+            Self::Shared(tool) => tool,
+        }
+    }
+}
+
+/// One annotated function, collected at link time.
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct Registered(pub &'static Tool);
+
+inventory::collect!(Registered);
+
+/// Returns every annotated function that is linked into this binary, by name.
+pub(crate) fn registered() -> Vec<&'static Tool> {
+    let mut tools: Vec<_> = inventory::iter::<Registered>.into_iter().map(|registered| registered.0).collect();
+    tools.sort_by_key(|tool| (tool.name(), tool.location));
+    tools
+}
