@@ -1,0 +1,554 @@
+//! [`ApprovalGate`]: the requests, and who may change them when. The path of one call is in [`call`](crate::call).
+
+mod builder;
+
+use std::collections::{BTreeMap, HashMap};
+use std::fmt;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock, Weak};
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use serde_json::Value;
+
+pub use self::builder::{ApprovalGateBuilder, BuildError};
+use crate::BoxFuture;
+use crate::agent::Agent;
+use crate::arguments::{Arguments, Capture, CaptureSettings, Captured, Invalid, RedactionKey, SecretNames};
+use crate::decision::{DecideError, Decider, Decision};
+use crate::events::{EventKind, Events, Hub};
+use crate::notify::{Channel, Notice};
+use crate::policy::{Compiled, Judgement, Ruling};
+use crate::refusal::Refusal;
+use crate::request::{
+    ApprovalRequest, ApprovalStatus, Ask, Change, Conflict, Event, RequestId, Transition, Verdict, apply, open,
+};
+use crate::store::{ApprovalStore, Query, StoreError, Write};
+use crate::tool::{Tool, ToolRef};
+use crate::wait;
+
+/// How long [`ApprovalGate::shutdown`] waits for bodies that run.
+pub const SHUTDOWN_TIME: Duration = Duration::from_secs(5);
+
+/// How often a write is tried anew when somebody else wrote first. Each try means that somebody got somewhere.
+const TRIES: usize = 64;
+
+static INSTALLED: OnceLock<ApprovalGate> = OnceLock::new();
+
+/// The place every gated call goes through: policy, store, notifiers, and the one start per approval.
+///
+/// A clone is the same gate. One is installed per process ([`ApprovalGateBuilder::install`]); another can be put around a
+/// future ([`scope`](Self::scope)), so that tests run side by side.
+///
+/// ```no_run
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// use approval_runtime::{ApprovalGate, ApprovalPolicy, Decision, Reviewer};
+///
+/// let gate = ApprovalGate::builder()
+///     .policy(ApprovalPolicy::new().pass_through("search_records"))
+///     .install()?; // asks in the terminal
+/// for request in gate.get_pending().await? {
+///     let decision = Decision::approve(Reviewer::new("alice"), request.digest());
+///     gate.decide(request.id(), decision).await?;
+/// }
+/// # Ok(()) }
+/// ```
+#[derive(Clone)]
+pub struct ApprovalGate {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    store: Arc<dyn ApprovalStore>,
+    namespace: Arc<str>,
+    /// For agents that have no policy of their own.
+    policy: Compiled,
+    by_agent: HashMap<Box<str>, Compiled>,
+    tools: BTreeMap<Box<str>, ToolRef>,
+    channels: Vec<Channel>,
+    /// Reviewers look for themselves, on a page or through the API.
+    asks_nobody: bool,
+    hub: Arc<Hub>,
+    max_pending: usize,
+    redaction_key: RedactionKey,
+    secret_names: SecretNames,
+    shutting_down: AtomicBool,
+    running: Running,
+}
+
+impl fmt::Debug for ApprovalGate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let inner = &*self.inner;
+        f.debug_struct("ApprovalGate")
+            .field("namespace", &inner.namespace)
+            .field("store", &inner.store)
+            .field("channels", &inner.channels)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Counts the bodies that run.
+#[derive(Debug, Default)]
+struct Running {
+    count: AtomicUsize,
+    idle: tokio::sync::Notify,
+}
+
+/// One body that runs; dropped when its outcome is recorded.
+#[derive(Debug)]
+pub(crate) struct RunningBody(ApprovalGate);
+
+impl RunningBody {
+    pub(crate) fn start(gate: ApprovalGate) -> Self {
+        gate.inner.running.count.fetch_add(1, Ordering::AcqRel);
+        Self(gate)
+    }
+
+    pub(crate) const fn gate(&self) -> &ApprovalGate {
+        &self.0
+    }
+}
+
+impl Drop for RunningBody {
+    fn drop(&mut self) {
+        let running = &self.0.inner.running;
+        if running.count.fetch_sub(1, Ordering::AcqRel) == 1 {
+            running.idle.notify_waiters();
+        }
+    }
+}
+
+/// Why an event was not applied.
+#[derive(Debug)]
+pub(crate) enum NotApplied {
+    /// The lifecycle says no; the request as it is.
+    Conflict(Conflict, ApprovalRequest),
+    /// The store does not have it.
+    NotFound(RequestId),
+    /// The store failed.
+    Store(StoreError),
+}
+
+impl From<StoreError> for NotApplied {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::NotFound { id } => Self::NotFound(id),
+            error => Self::Store(error),
+        }
+    }
+}
+
+fn unavailable(error: StoreError) -> DecideError {
+    DecideError::Unavailable(Arc::new(error))
+}
+
+/// What a request is made from, for [`ApprovalGate::create_request`].
+#[derive(Clone, Debug)]
+#[must_use = "a request is made by `ApprovalGate::create_request`"]
+pub struct NewRequest {
+    tool: Tool,
+    arguments: Value,
+    agent: Option<Agent>,
+    reason: Option<Box<str>>,
+}
+
+impl NewRequest {
+    /// Names the tool and its arguments, a JSON object.
+    pub const fn new(tool: Tool, arguments: Value) -> Self {
+        Self { tool, arguments, agent: None, reason: None }
+    }
+
+    /// Names the agent that asks.
+    pub fn agent(mut self, agent: impl Into<Agent>) -> Self {
+        self.agent = Some(agent.into());
+        self
+    }
+
+    /// Says why, for reviewers.
+    pub fn reason(mut self, reason: impl Into<Box<str>>) -> Self {
+        self.reason = Some(reason.into());
+        self
+    }
+}
+
+impl ApprovalGate {
+    /// Starts a gate: everything waits for approval, is kept in memory, and is asked for in the terminal.
+    #[must_use]
+    pub fn builder() -> ApprovalGateBuilder {
+        ApprovalGateBuilder::new()
+    }
+
+    /// Returns the process's gate.
+    #[must_use]
+    pub fn installed() -> Option<&'static Self> {
+        INSTALLED.get()
+    }
+
+    /// Makes a request that no call waits for: for programs that wait in another way, by reading it or by its events.
+    ///
+    /// Deny rules hold; allow rules are not asked.
+    ///
+    /// # Errors
+    /// [`Refusal::Rejected`] by a deny rule, [`Refusal::Unrepresentable`], [`Refusal::TooManyPending`],
+    /// [`Refusal::NowhereToAsk`], [`Refusal::Unavailable`], [`Refusal::ShuttingDown`].
+    ///
+    /// # Cancel safety
+    /// A dropped future has made the request or not.
+    pub async fn create_request(&self, new: NewRequest) -> Result<ApprovalRequest, Refusal> {
+        let NewRequest { tool, arguments, agent, reason } = new;
+        let tool = self.known(tool);
+        let unrepresentable = |error| Refusal::Unrepresentable { tool: tool.name().into(), error };
+        let paths: Vec<_> = tool.redacted_paths().collect();
+        let mut capture = Capture::new(self.capture_settings(&paths));
+        capture.whole(&arguments);
+        let Captured { arguments, .. } = capture.finish().map_err(unrepresentable)?;
+        let ruling = self.ruling(agent.as_ref(), tool.name());
+        let (verdict, policy_version) = match ruling {
+            Ruling::Pass => (Verdict::Ask, 0),
+            Ruling::Judge(rules) => match rules.judge(&tool, &arguments.to_value(), None) {
+                Judgement::Deny(rule) => (Verdict::Deny { rule }, rules.version()),
+                Judgement::Ask | Judgement::Allow(_) => (Verdict::Ask, rules.version()),
+            },
+        };
+        let call_id = agent.as_ref().and_then(Agent::call).map(Into::into);
+        let asking = Asking { id: RequestId::random(), tool: tool.clone(), arguments, agent, call_id, reason, policy_version };
+        let request = self.open(asking, verdict).await?;
+        if request.status() == ApprovalStatus::Pending {
+            crate::call::watch(self, request.clone());
+        }
+        match request.status() {
+            ApprovalStatus::Rejected => Err(crate::call::refusal_of(&request)),
+            _ => Ok(request),
+        }
+    }
+
+    /// Reads a request as it stands.
+    ///
+    /// # Errors
+    /// [`DecideError::NotFound`], [`DecideError::Unavailable`].
+    ///
+    /// # Cancel safety
+    /// Safe: it only reads.
+    pub async fn get_request(&self, id: RequestId) -> Result<ApprovalRequest, DecideError> {
+        let request = self.read(id).await.map_err(unavailable)?.ok_or(DecideError::NotFound { id })?;
+        let now = self.now().await.map_err(unavailable)?;
+        Ok(request.at(now))
+    }
+
+    /// Reads the requests that wait for reviewers, the oldest first.
+    ///
+    /// # Errors
+    /// [`DecideError::Unavailable`].
+    ///
+    /// # Cancel safety
+    /// Safe: it only reads.
+    pub async fn get_pending(&self) -> Result<Vec<ApprovalRequest>, DecideError> {
+        let query = Query {
+            namespace: self.inner.namespace.as_ref().into(),
+            status: Some(ApprovalStatus::Pending),
+            ..Query::default()
+        };
+        let mut requests = self.inner.store.query(&query).await.map_err(unavailable)?;
+        let now = self.now().await.map_err(unavailable)?;
+        requests.retain(|request| now < request.expires_at());
+        Ok(requests)
+    }
+
+    /// Takes a reviewer's decision.
+    ///
+    /// The same decision of the same reviewer again returns the request as it is. With a quorum, the request stays pending
+    /// until enough reviewers approved the same arguments; one rejection ends it.
+    ///
+    /// # Errors
+    /// Every variant of [`DecideError`]; nothing changed then.
+    ///
+    /// # Cancel safety
+    /// A dropped future has taken the decision or not; giving it again is safe.
+    pub async fn decide(&self, id: RequestId, decision: Decision) -> Result<ApprovalRequest, DecideError> {
+        let Decision { reviewer, answer, digest, comment, edited_arguments, door } = decision;
+        let (from, edited) = match edited_arguments {
+            None => (None, None),
+            Some(edit) => {
+                let request = self.get_request(id).await?;
+                let edited = self.check_edit(&request, &edit).map_err(DecideError::InvalidEdit)?;
+                (Some(request), Some(Arc::new(edited)))
+            }
+        };
+        let event = Event::Vote { reviewer, answer, digest, edited, comment, door };
+        let error = match self.advance(id, from, &event).await {
+            Ok(request) => return Ok(request),
+            Err(error) => error,
+        };
+        let Event::Vote { reviewer, .. } = event else { return Err(DecideError::NotFound { id }) };
+        let reviewer = || reviewer.name().into();
+        Err(match error {
+            NotApplied::Conflict(Conflict::Repeated, request) => return Ok(request),
+            NotApplied::Conflict(Conflict::AlreadyVoted, request) => {
+                DecideError::AlreadyVoted { reviewer: reviewer(), request: Box::new(request) }
+            }
+            NotApplied::Conflict(Conflict::DigestMismatch, request) => {
+                DecideError::DigestMismatch { expected: request.digest() }
+            }
+            NotApplied::Conflict(Conflict::NotAllowed, request) => DecideError::NotAllowed {
+                reviewer: reviewer(),
+                approvers: request.tool().named_approvers().map(Into::into).collect(),
+            },
+            NotApplied::Conflict(Conflict::SelfReview, _) => DecideError::SelfReview { reviewer: reviewer() },
+            NotApplied::Conflict(_, request) => DecideError::AlreadyDecided { request: Box::new(request) },
+            NotApplied::NotFound(id) => DecideError::NotFound { id },
+            NotApplied::Store(error) => unavailable(error),
+        })
+    }
+
+    /// Withdraws a request that is pending, or approved and not started.
+    ///
+    /// # Errors
+    /// [`DecideError::NotFound`], [`DecideError::AlreadyDecided`] when it ended or started before, [`DecideError::Unavailable`].
+    ///
+    /// # Cancel safety
+    /// A dropped future has withdrawn the request or not.
+    pub async fn cancel(&self, id: RequestId, by: &str) -> Result<ApprovalRequest, DecideError> {
+        self.advance(id, None, &Event::Cancel { by: by.into() }).await.map_err(|error| match error {
+            NotApplied::Conflict(_, request) => DecideError::AlreadyDecided { request: Box::new(request) },
+            NotApplied::NotFound(id) => DecideError::NotFound { id },
+            NotApplied::Store(error) => unavailable(error),
+        })
+    }
+
+    /// Reads what happens at this gate from now on.
+    #[must_use]
+    pub fn events(&self) -> Events {
+        self.inner.hub.events()
+    }
+
+    /// Returns the tools that this gate knows: the annotated functions of the binary, and those declared on the builder.
+    pub fn tools(&self) -> impl Iterator<Item = &Tool> {
+        self.inner.tools.values().map(|tool| &**tool)
+    }
+
+    /// Checks that each of these names is an annotated function of this binary.
+    ///
+    /// An attribute macro that stands above `#[requires_approval]` may drop it without a word; then the tool runs ungated. A
+    /// program that names its tools here does not start when that happened.
+    ///
+    /// # Errors
+    /// [`BuildError::NotGated`] for the first name that is none, with the nearest one that is.
+    pub fn require_gated<'a>(&self, names: impl IntoIterator<Item = &'a str>) -> Result<(), BuildError> {
+        builder::require_gated(names)
+    }
+
+    /// Stops asking: new calls are refused, waiting ones return [`Refusal::ShuttingDown`] while their requests stay, and
+    /// bodies that run get up to 5 seconds.
+    ///
+    /// # Cancel safety
+    /// Dropping the future stops waiting for the bodies; the gate stays shut.
+    pub async fn shutdown(&self) {
+        self.inner.shutting_down.store(true, Ordering::SeqCst);
+        wait::wake_all();
+        let running = &self.inner.running;
+        let idle = async {
+            loop {
+                let idle = running.idle.notified();
+                if running.count.load(Ordering::Acquire) == 0 {
+                    return;
+                }
+                idle.await;
+            }
+        };
+        // What runs longer goes on; if it is dropped, its outcome is recorded as indeterminate.
+        let _ = tokio::time::timeout(SHUTDOWN_TIME, idle).await;
+    }
+}
+
+/// What a request is opened from.
+pub(crate) struct Asking {
+    pub(crate) id: RequestId,
+    pub(crate) tool: ToolRef,
+    pub(crate) arguments: Arguments,
+    pub(crate) agent: Option<Agent>,
+    pub(crate) call_id: Option<Box<str>>,
+    pub(crate) reason: Option<Box<str>>,
+    pub(crate) policy_version: u32,
+}
+
+/// What the path of a call needs.
+impl ApprovalGate {
+    pub(crate) fn is_shutting_down(&self) -> bool {
+        self.inner.shutting_down.load(Ordering::SeqCst)
+    }
+
+    /// Returns the declared tool of this name, so that its facts count and not the caller's.
+    pub(crate) fn known(&self, tool: Tool) -> ToolRef {
+        self.inner.tools.get(tool.name()).cloned().unwrap_or_else(|| ToolRef::Shared(Arc::new(tool)))
+    }
+
+    #[inline]
+    pub(crate) fn ruling(&self, agent: Option<&Agent>, tool: &str) -> Ruling<'_> {
+        let inner = &*self.inner;
+        let own = agent.filter(|_| !inner.by_agent.is_empty()).and_then(|agent| inner.by_agent.get(agent.name()));
+        own.unwrap_or(&inner.policy).rules(tool)
+    }
+
+    /// Says what is redacted: secret-looking names, and the tool's own paths.
+    pub(crate) fn capture_settings<'a>(&'a self, paths: &'a [&'a str]) -> CaptureSettings<'a> {
+        CaptureSettings { secret_names: &self.inner.secret_names, redact: paths, key: &self.inner.redaction_key }
+    }
+
+    pub(crate) async fn now(&self) -> Result<DateTime<Utc>, StoreError> {
+        self.inner.store.now().await
+    }
+
+    pub(crate) async fn read(&self, id: RequestId) -> Result<Option<ApprovalRequest>, StoreError> {
+        self.inner.store.get(&self.inner.namespace, id).await
+    }
+
+    /// Writes a new request, then tells people.
+    pub(crate) async fn open(&self, asking: Asking, verdict: Verdict) -> Result<ApprovalRequest, Refusal> {
+        let Asking { id, tool, arguments, agent, call_id, reason, policy_version } = asking;
+        let name = || tool.name().into();
+        if self.is_shutting_down() {
+            return Err(Refusal::ShuttingDown { tool: name(), id: None });
+        }
+        if matches!(verdict, Verdict::Ask) && !self.reaches_somebody() {
+            return Err(Refusal::NowhereToAsk { tool: name() });
+        }
+        let unavailable = |source| Refusal::Unavailable { tool: name(), id: None, source: Arc::new(source) };
+        let now = self.now().await.map_err(unavailable)?;
+        let ask = Ask {
+            id,
+            namespace: Arc::clone(&self.inner.namespace),
+            tool: tool.clone(),
+            arguments,
+            agent,
+            call_id,
+            reason,
+            created_at: now,
+            policy_version,
+            incarnation: 0,
+        };
+        let Change { state, transition, .. } = open(&ask, verdict, now);
+        let request = ApprovalRequest::new(Arc::new(ask), state);
+        let write = [Write::Insert { request: request.clone(), max_pending: self.inner.max_pending }];
+        match self.inner.store.commit(&write).await {
+            Ok(()) => {}
+            Err(StoreError::TooManyPending { limit }) => return Err(Refusal::TooManyPending { tool: name(), limit }),
+            Err(error) => return Err(unavailable(error)),
+        }
+        self.announce(transition, &request);
+        Ok(request)
+    }
+
+    /// Applies an event, from a record at hand or from the stored one, until it is written or the lifecycle says no.
+    pub(crate) async fn advance(
+        &self,
+        id: RequestId,
+        mut from: Option<ApprovalRequest>,
+        event: &Event,
+    ) -> Result<ApprovalRequest, NotApplied> {
+        let mut last = None;
+        for _ in 0..TRIES {
+            let at_hand = from.is_some();
+            let request = match from.take() {
+                Some(request) => request,
+                None => self.read(id).await?.ok_or(NotApplied::NotFound(id))?,
+            };
+            let now = self.now().await?;
+            let Change { state, guard, transition } = match apply(&request, event, now) {
+                Ok(change) => change,
+                // The record at hand may be old: only the stored one may say no.
+                Err(_) if at_hand => continue,
+                Err(conflict) => return Err(NotApplied::Conflict(conflict, request.at(now))),
+            };
+            let write = [Write::Update { id, state, guard }];
+            match self.inner.store.commit(&write).await {
+                Ok(()) => {
+                    let [Write::Update { state, .. }] = write else { return Err(NotApplied::NotFound(id)) };
+                    let request = request.with(state);
+                    self.announce(transition, &request);
+                    return Ok(request);
+                }
+                Err(error @ StoreError::Stale { .. }) => last = Some(error),
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(last.map_or(NotApplied::NotFound(id), NotApplied::Store))
+    }
+
+    /// Tells whoever waits, reads events, or reviews. Called after the commit.
+    fn announce(&self, transition: Transition, request: &ApprovalRequest) {
+        match transition {
+            Transition::Voted
+            | Transition::Approved
+            | Transition::Rejected
+            | Transition::TimedOut
+            | Transition::Cancelled
+            | Transition::Expired => wait::wake(request),
+            Transition::Requested => self.notify(request),
+            _ => {}
+        }
+        self.inner.hub.tell(|| EventKind::from(transition), request);
+    }
+
+    fn notify(&self, request: &ApprovalRequest) {
+        if self.inner.channels.is_empty() {
+            return;
+        }
+        let decider: Arc<dyn Decider> = Arc::new(WeakGate(Arc::downgrade(&self.inner)));
+        for channel in &self.inner.channels {
+            channel.tell(Notice { request: request.clone(), decider: Arc::clone(&decider) });
+        }
+    }
+
+    fn reaches_somebody(&self) -> bool {
+        self.inner.asks_nobody || self.inner.channels.iter().any(Channel::can_reach)
+    }
+
+    /// Brings a reviewer's edit into canonical form and checks that the tool can take it, where that can be known here.
+    fn check_edit(&self, request: &ApprovalRequest, edit: &Value) -> Result<Arguments, Invalid> {
+        let tool = request.tool();
+        let paths: Vec<_> = tool.redacted_paths().collect();
+        let edited = request.effective_arguments().edited(edit, self.capture_settings(&paths))?;
+        crate::call::check_edit(request, &edited)?;
+        Ok(edited)
+    }
+
+    pub(crate) fn downgrade(&self) -> WeakGate {
+        WeakGate(Arc::downgrade(&self.inner))
+    }
+}
+
+/// A gate that may be gone.
+#[derive(Clone)]
+pub(crate) struct WeakGate(Weak<Inner>);
+
+impl WeakGate {
+    pub(crate) fn upgrade(&self) -> Option<ApprovalGate> {
+        self.0.upgrade().map(|inner| ApprovalGate { inner })
+    }
+}
+
+impl Decider for WeakGate {
+    fn request(&self, id: RequestId) -> BoxFuture<'_, Result<ApprovalRequest, DecideError>> {
+        Box::pin(async move {
+            let gate = self.upgrade().ok_or(DecideError::NotFound { id })?;
+            gate.get_request(id).await
+        })
+    }
+
+    fn decide(&self, id: RequestId, decision: Decision) -> BoxFuture<'_, Result<ApprovalRequest, DecideError>> {
+        Box::pin(async move {
+            let gate = self.upgrade().ok_or(DecideError::NotFound { id })?;
+            gate.decide(id, decision).await
+        })
+    }
+}
+
+impl Decider for ApprovalGate {
+    fn request(&self, id: RequestId) -> BoxFuture<'_, Result<ApprovalRequest, DecideError>> {
+        Box::pin(self.get_request(id))
+    }
+
+    fn decide(&self, id: RequestId, decision: Decision) -> BoxFuture<'_, Result<ApprovalRequest, DecideError>> {
+        Box::pin(Self::decide(self, id, decision))
+    }
+}

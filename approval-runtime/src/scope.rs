@@ -1,0 +1,81 @@
+//! The task-local scope: which gate and which agent calls belong to. Set for a future, carried into spawned tasks by
+//! [`InCurrentScope::in_current_scope`].
+
+use std::future::Future;
+
+use crate::agent::Agent;
+use crate::gate::ApprovalGate;
+
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Scope {
+    pub(crate) gate: Option<ApprovalGate>,
+    pub(crate) agent: Option<Agent>,
+}
+
+tokio::task_local! {
+    static SCOPE: Scope;
+}
+
+/// Runs `look` on the current scope, if there is one.
+#[inline]
+pub(crate) fn with<T>(look: impl Fn(Option<&Scope>) -> T) -> T {
+    SCOPE.try_with(|scope| look(Some(scope))).unwrap_or_else(|_| look(None))
+}
+
+fn current() -> Scope {
+    with(|scope| scope.cloned().unwrap_or_default())
+}
+
+impl ApprovalGate {
+    /// Runs a future whose gated calls go to this gate, whatever gate is installed.
+    ///
+    /// Tasks that the future spawns leave the scope unless they are carried along:
+    /// [`in_current_scope`](InCurrentScope::in_current_scope).
+    pub fn scope<F: Future>(&self, future: F) -> impl Future<Output = F::Output> + use<F> {
+        SCOPE.scope(Scope { gate: Some(self.clone()), ..current() }, future)
+    }
+
+    /// Returns the gate that calls made here would go to: that of the scope, else the installed one.
+    #[must_use]
+    pub fn current() -> Option<Self> {
+        with(|scope| scope.and_then(|scope| scope.gate.clone())).or_else(|| Self::installed().cloned())
+    }
+}
+
+impl Agent {
+    /// Runs a future whose gated calls this agent makes. Inside another agent's scope it extends that agent's chain.
+    pub fn scope<F: Future>(&self, future: F) -> impl Future<Output = F::Output> + use<F> {
+        let outer = current();
+        let agent = self.clone().inside(outer.agent.as_ref());
+        SCOPE.scope(Scope { agent: Some(agent), ..outer }, future)
+    }
+
+    /// Returns the agent of the current scope.
+    #[must_use]
+    pub fn current() -> Option<Self> {
+        with(|scope| scope.and_then(|scope| scope.agent.clone()))
+    }
+}
+
+/// Carries the current scope (gate and agent) into a task.
+///
+/// ```
+/// # use approval_runtime::{Agent, InCurrentScope};
+/// # #[tokio::main(flavor = "current_thread")] async fn main() {
+/// let name = Agent::new("billing")
+///     .scope(async {
+///         let task = async { Agent::current().map(|agent| agent.name().to_owned()) };
+///         tokio::spawn(task.in_current_scope()).await.unwrap()
+///     })
+///     .await;
+/// assert_eq!(name.as_deref(), Some("billing"));
+/// # }
+/// ```
+pub trait InCurrentScope: Future + Sized {
+    /// Returns this future with the scope of the caller.
+    fn in_current_scope(self) -> impl Future<Output = Self::Output> + use<Self> {
+        SCOPE.scope(current(), self)
+    }
+}
+
+impl<F: Future> InCurrentScope for F {}

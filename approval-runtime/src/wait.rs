@@ -1,0 +1,142 @@
+//! Who waits for what: one table a process, so that whoever commits a change wakes its waiters directly.
+
+use std::collections::HashMap;
+use std::pin::Pin;
+use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, ready};
+
+use tokio::sync::oneshot;
+
+use crate::arguments::{Decoder, Invalid};
+use crate::request::{ApprovalRequest, RequestId};
+
+/// A hint: the record as it was just committed, or only that something changed. A waiter acts on what the store says; a
+/// record that was just committed in this process is what the store says.
+pub(crate) type Hint = Option<ApprovalRequest>;
+
+/// Decodes arguments as the waiting call would, and drops the result.
+pub(crate) type Check = fn(&mut Decoder) -> Result<(), Invalid>;
+
+#[derive(Debug)]
+struct Entry {
+    waiters: Waiters,
+    check: Option<Check>,
+}
+
+#[derive(Debug)]
+enum Waiters {
+    One(oneshot::Sender<Hint>),
+    Many(Vec<oneshot::Sender<Hint>>),
+}
+
+impl Waiters {
+    fn add(self, sender: oneshot::Sender<Hint>) -> Self {
+        match self {
+            Self::One(first) => Self::Many(vec![first, sender]),
+            Self::Many(mut senders) => {
+                senders.push(sender);
+                Self::Many(senders)
+            }
+        }
+    }
+
+    /// Drops those that nobody listens to any more, and says whether nobody is left.
+    fn leave(&mut self) -> bool {
+        match self {
+            Self::One(sender) => sender.is_closed(),
+            Self::Many(senders) => {
+                senders.retain(|sender| !sender.is_closed());
+                senders.is_empty()
+            }
+        }
+    }
+
+    fn send(self, hint: &Hint) {
+        // An error means that the waiter left meanwhile.
+        match self {
+            Self::One(sender) => drop(sender.send(hint.clone())),
+            Self::Many(senders) => senders.into_iter().for_each(|sender| drop(sender.send(hint.clone()))),
+        }
+    }
+}
+
+/// More than the cores of most machines; ids are random, so the shards fill evenly.
+const SHARDS: usize = 32;
+
+type Shard = HashMap<RequestId, Entry>;
+
+static TABLE: LazyLock<[Mutex<Shard>; SHARDS]> = LazyLock::new(Default::default);
+
+fn shard(id: RequestId) -> MutexGuard<'static, Shard> {
+    lock(&TABLE[id.low_bits() % SHARDS])
+}
+
+fn lock(shard: &'static Mutex<Shard>) -> MutexGuard<'static, Shard> {
+    // Nothing under the lock can panic half-way.
+    shard.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// An interest in one request. Register first, read the record then, so that no change falls between the two.
+#[derive(Debug)]
+pub(crate) struct Waiter {
+    id: RequestId,
+    receiver: Option<oneshot::Receiver<Hint>>,
+}
+
+impl Waiter {
+    pub(crate) fn register(id: RequestId, check: Option<Check>) -> Self {
+        let (sender, receiver) = oneshot::channel();
+        let mut shard = shard(id);
+        let entry = match shard.remove(&id) {
+            None => Entry { waiters: Waiters::One(sender), check },
+            Some(entry) => Entry { waiters: entry.waiters.add(sender), check: entry.check.or(check) },
+        };
+        shard.insert(id, entry);
+        Self { id, receiver: Some(receiver) }
+    }
+
+    /// Polls for the next hint; after one, register anew.
+    pub(crate) fn poll(&mut self, context: &mut Context<'_>) -> Poll<Hint> {
+        let Some(receiver) = &mut self.receiver else { return Poll::Ready(None) };
+        let hint = ready!(Pin::new(receiver).poll(context)).unwrap_or_default();
+        self.receiver = None; // the table has forgotten this waiter
+        Poll::Ready(hint)
+    }
+}
+
+impl Drop for Waiter {
+    fn drop(&mut self) {
+        let Some(receiver) = self.receiver.take() else { return };
+        drop(receiver);
+        let mut shard = shard(self.id);
+        if shard.get_mut(&self.id).is_some_and(|entry| entry.waiters.leave()) {
+            shard.remove(&self.id);
+        }
+    }
+}
+
+/// Wakes whoever waits for this request.
+pub(crate) fn wake(request: &ApprovalRequest) {
+    let entry = shard(request.id()).remove(&request.id());
+    if let Some(entry) = entry {
+        entry.waiters.send(&Some(request.clone()));
+    }
+}
+
+/// Makes every waiter of the process look again.
+pub(crate) fn wake_all() {
+    for shard in TABLE.iter() {
+        let entries = std::mem::take(&mut *lock(shard));
+        entries.into_values().for_each(|entry| entry.waiters.send(&None));
+    }
+}
+
+/// Returns how a call that waits here would decode the request's arguments.
+pub(crate) fn check_of(id: RequestId) -> Option<Check> {
+    shard(id).get(&id).and_then(|entry| entry.check)
+}
+
+#[cfg(test)]
+pub(crate) fn waiting_for(id: RequestId) -> bool {
+    shard(id).contains_key(&id)
+}
