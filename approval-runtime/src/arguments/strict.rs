@@ -8,7 +8,7 @@
 use std::borrow::Cow;
 
 use super::invalid::Invalid;
-use super::writer::{PRIVATE, Slots, Stopped, Writer, Written};
+use super::writer::{PRIVATE, Slots, Stopped, Writer, Written, escape_at};
 use super::{CaptureSettings, MAX_BYTES};
 
 /// Reads one JSON object, with nothing after it, and gives its canonical text.
@@ -140,14 +140,15 @@ impl<'t> Reader<'t, '_, '_> {
         let mut plain = true;
         self.at += 1;
         loop {
+            // What ends a string, what escapes and what must be escaped is what writing one looks for.
+            self.at += text.get(self.at..).and_then(escape_at).unwrap_or(text.len() - start);
             match self.peek() {
                 Some(b'"') => break,
                 Some(b'\\') => {
                     plain = false;
                     self.at += 2;
                 }
-                None | Some(..b' ') => return Err(self.invalid()),
-                Some(_) => self.at += 1,
+                _ => return Err(self.invalid()),
             }
         }
         self.at += 1;

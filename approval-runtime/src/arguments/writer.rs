@@ -515,7 +515,7 @@ impl<'a> Writer<'a> {
     fn push_string(&mut self, string: &str) -> bool {
         self.text.push('"');
         let mut rest = string;
-        while let Some(at) = rest.bytes().position(needs_escape) {
+        while let Some(at) = escape_at(rest) {
             self.text.push_str(&rest[..at]);
             let byte = rest.as_bytes()[at];
             match byte {
@@ -536,8 +536,17 @@ impl<'a> Writer<'a> {
     }
 }
 
-const fn needs_escape(byte: u8) -> bool {
-    byte < b' ' || byte == b'"' || byte == b'\\'
+/// Finds the first byte that cannot stand in a JSON string as it is.
+///
+/// Most text has none for long stretches, so it is looked at a block at a time, which compiles to a
+/// few instructions on many bytes.
+pub(super) fn escape_at(text: &str) -> Option<usize> {
+    const BLOCK: usize = 32;
+    let needs_escape = |byte: u8| byte < b' ' || byte == b'"' || byte == b'\\';
+    let text = text.as_bytes();
+    let blocks = text.chunks_exact(BLOCK);
+    let clean = blocks.take_while(|block| !block.iter().fold(false, |any, &byte| any | needs_escape(byte))).count() * BLOCK;
+    text[clean..].iter().position(|&byte| needs_escape(byte)).map(|at| clean + at)
 }
 
 /// Offsets fit: the text is checked before each part is written.

@@ -1,0 +1,62 @@
+//! What the terminal shows of a request: facts first and whole, the agent's words last.
+
+use std::fmt::Write;
+
+use chrono::Utc;
+
+use crate::arguments::display;
+use crate::request::{ApprovalRequest, ApprovalStatus};
+
+/// How to answer.
+pub(super) const HINT: &str = "  y = approve, n = reject, n and why = reject with a comment; then Enter: ";
+
+/// A label's column.
+const LABEL: usize = 12;
+
+fn row(card: &mut String, label: &str, value: &str) {
+    // Writing to a string cannot fail.
+    let _ = writeln!(card, "  {label:<LABEL$} {value}");
+}
+
+/// Renders the question about a request.
+pub(super) fn question(request: &ApprovalRequest) -> String {
+    let tool = display::name(request.tool_name());
+    let left = (request.expires_at() - Utc::now()).num_seconds().max(0);
+    let mut card = format!("\n{tool} waits for approval ({}:{:02} left, code {})\n", left / 60, left % 60, request.short_code());
+    for fact in request.facts() {
+        row(&mut card, &fact.name, &fact.value);
+    }
+    let chain: Vec<_> = request.agent_chain().map(display::name).collect();
+    if !chain.is_empty() {
+        row(&mut card, "called by", &chain.join(" > "));
+    }
+    if let Some(principal) = request.requested_by() {
+        row(&mut card, "on behalf of", &display::name(principal));
+    }
+    row(&mut card, "effect", request.tool().stake().as_str());
+    if !request.tool().not_reviewed().is_empty() {
+        row(&mut card, "not reviewed", &request.tool().not_reviewed().join(", "));
+    }
+    let quorum = request.tool().required_quorum();
+    if quorum > 1 {
+        let approvals = request.votes().iter().filter(|vote| vote.digest == request.digest()).count();
+        row(&mut card, "approvals", &format!("{approvals} of {quorum}"));
+    }
+    if let Some(reason) = request.reason() {
+        row(&mut card, "reason given", &format!("{} (unverified)", display::text(reason)));
+    }
+    card.push_str(HINT);
+    card
+}
+
+/// Says in one line how a request stands after somebody decided.
+pub(super) fn ending(request: &ApprovalRequest) -> String {
+    let tool = display::name(request.tool_name());
+    match (request.status(), request.decided_by()) {
+        (ApprovalStatus::Pending, _) => format!("{tool}: noted; it waits for more approvals"),
+        (ApprovalStatus::Approved | ApprovalStatus::Rejected, Some(by)) => {
+            format!("{tool}: {} by {}", request.status(), display::name(by))
+        }
+        (status, _) => format!("{tool}: {status}"),
+    }
+}
