@@ -22,7 +22,13 @@ macro_rules! __approval_register {
 pub use crate::__approval_register as register;
 
 #[inline]
-pub fn argument<T: Captures + ?Sized>(call: &mut Capturing<'_>, name: &'static str, value: &T) {
+pub fn argument<T: Captures>(call: &mut Capturing<'_>, name: &'static str, value: &T) {
+    call.argument(name, value);
+}
+
+/// For `&[T]`, whose bound is on the elements: one type, one message.
+#[inline]
+pub fn slice<T: Captures>(call: &mut Capturing<'_>, name: &'static str, value: &[T]) {
     call.argument(name, value);
 }
 
@@ -32,27 +38,43 @@ pub fn shown<T: Shown + ?Sized>(call: &mut Capturing<'_>, name: &'static str, va
 }
 
 #[inline]
-pub fn flattened<T: Captures + ?Sized>(call: &mut Capturing<'_>, value: &T) {
+pub fn flattened<T: Captures>(call: &mut Capturing<'_>, value: &T) {
     call.flatten(value);
 }
 
 #[inline]
-pub fn take<T: Captures + ?Sized>(arguments: &mut Decoder, name: &'static str) -> Result<T::Owned, Invalid> {
+pub fn take<T: Captures>(arguments: &mut Decoder, name: &'static str) -> Result<T, Invalid> {
     arguments.take(name)
 }
 
 #[inline]
-pub fn peek<T: Captures + ?Sized>(arguments: &mut Decoder, name: &'static str) -> Result<T::Owned, Invalid> {
+pub fn take_slice<T: Captures>(arguments: &mut Decoder, name: &'static str) -> Result<Vec<T>, Invalid> {
+    arguments.take(name)
+}
+
+#[inline]
+pub fn peek<T: Captures>(arguments: &mut Decoder, name: &'static str) -> Result<T, Invalid> {
     arguments.peek(name)
 }
 
 #[inline]
-pub fn rest<T: Captures + ?Sized>(arguments: &mut Decoder) -> Result<T::Owned, Invalid> {
+pub fn peek_slice<T: Captures>(arguments: &mut Decoder, name: &'static str) -> Result<Vec<T>, Invalid> {
+    arguments.peek(name)
+}
+
+#[inline]
+pub fn rest<T: Captures>(arguments: &mut Decoder) -> Result<T, Invalid> {
     arguments.rest()
+}
+
+/// Decodes what `besides` does not name, and takes nothing out.
+pub fn peek_rest<T: Captures>(arguments: &mut Decoder, besides: &[&'static str]) -> Result<T, Invalid> {
+    arguments.peek_rest(besides)
 }
 
 /// Makes what a refused call returns.
 #[cold]
+#[must_use]
 pub fn refused<T: ToolReturn>(refusal: Refusal) -> T {
     T::refused(refusal)
 }

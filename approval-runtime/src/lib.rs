@@ -24,9 +24,10 @@ use std::pin::Pin;
 
 pub use crate::agent::Agent;
 pub use crate::arguments::{Arguments, Digest, Invalid};
+pub use crate::call::NewRequest;
 pub use crate::decision::{Answer, DecideError, Decider, Decision, Reviewer, Vote};
 pub use crate::events::{Event, EventKind, Events};
-pub use crate::gate::{ApprovalGate, ApprovalGateBuilder, BuildError, NewRequest};
+pub use crate::gate::{ApprovalGate, ApprovalGateBuilder, BuildError};
 pub use crate::notify::{Notice, Notifier, NotifyError};
 pub use crate::policy::{ApprovalPolicy, AutoApproveRule};
 pub use crate::refusal::{Refusal, ToolReturn};

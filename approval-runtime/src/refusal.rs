@@ -8,7 +8,7 @@ use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
 use crate::arguments::{Invalid, display};
-use crate::request::{EndedBecause, RequestId};
+use crate::request::{ApprovalRequest, ApprovalStatus, EndedBecause, ExecutionState, RequestId};
 
 /// Why a call did not run, or why its outcome is not known.
 ///
@@ -170,6 +170,28 @@ pub enum Refusal {
 }
 
 impl Refusal {
+    /// Says why a request that ended does not run.
+    pub(crate) fn of(request: &ApprovalRequest) -> Self {
+        let (tool, id) = (request.tool_name().into(), request.id());
+        let because = request.ended_because();
+        match (request.status(), request.execution().state) {
+            (ApprovalStatus::Rejected, _) => Self::Rejected {
+                tool,
+                id,
+                by: request.decided_by().unwrap_or("nobody").into(),
+                rule: request.matched_rule().map(Into::into),
+                comment: request.comment().map(Into::into),
+            },
+            (ApprovalStatus::TimedOut, _) => Self::TimedOut { tool, id },
+            (ApprovalStatus::Cancelled, _) => Self::Cancelled { tool, id, because },
+            (ApprovalStatus::Expired, _) => Self::Expired { tool, id, because },
+            (_, ExecutionState::Executing) => Self::InProgress { tool, id },
+            (_, ExecutionState::Indeterminate) => Self::Indeterminate { tool, id },
+            (_, ExecutionState::Executed | ExecutionState::Failed) => Self::AlreadyExecuted { tool, id },
+            (_, ExecutionState::NotStarted) => Self::Pending { tool, id },
+        }
+    }
+
     /// Returns the refusal's name in snake case. [`Unrepresentable`](Self::Unrepresentable) and [`Invalid`](Self::Invalid)
     /// give the name of what is wrong with the arguments, such as `duplicate_key`.
     #[must_use]

@@ -2,39 +2,20 @@
 
 use std::borrow::Borrow;
 use std::fmt;
-use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-/// A type whose values reviewers can see and the body can be given back: `Serialize + DeserializeOwned`; or `str`, `[T]` and
-/// `Path`, which come back through their owned forms.
+/// A type whose values reviewers can see and the body can be given back: `Serialize + DeserializeOwned`.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be shown to a reviewer and given back",
     label = "this argument is captured as JSON, and the body runs on what was captured",
     note = "derive `Serialize` and `Deserialize` for it, without a lifetime; or name it in `live(..)` to show it and run it as it is, or in `skip(..)` to leave it out of review"
 )]
-pub trait Argument: Serialize {
-    /// The type that the captured JSON is decoded into.
-    type Owned: DeserializeOwned + Borrow<Self>;
-}
+pub trait Argument: Serialize + DeserializeOwned {}
 
 #[diagnostic::do_not_recommend]
-impl<T: Serialize + DeserializeOwned> Argument for T {
-    type Owned = T;
-}
-
-impl Argument for str {
-    type Owned = String;
-}
-
-impl<T: Serialize + DeserializeOwned> Argument for [T] {
-    type Owned = Vec<T>;
-}
-
-impl Argument for Path {
-    type Owned = PathBuf;
-}
+impl<T: Serialize + DeserializeOwned> Argument for T {}
 
 /// A type whose values reviewers can see, for `live` arguments.
 #[diagnostic::on_unimplemented(
@@ -48,20 +29,20 @@ pub trait Shown: Serialize {}
 impl<T: Serialize + ?Sized> Shown for T {}
 
 /// An argument that the function takes by reference: the caller's where the call passed, else what was decoded.
-pub enum Lent<'a, T: Argument + ?Sized> {
+pub enum Lent<'a, T: ?Sized, O> {
     /// The caller's own.
     Caller(&'a T),
     /// What was approved.
-    Decoded(T::Owned),
+    Decoded(O),
 }
 
-impl<T: Argument + ?Sized> fmt::Debug for Lent<'_, T> {
+impl<T: ?Sized, O> fmt::Debug for Lent<'_, T, O> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Lent(..)")
     }
 }
 
-impl<T: Argument + ?Sized> Lent<'_, T> {
+impl<T: ?Sized, O: Borrow<T>> Lent<'_, T, O> {
     /// Borrows the value for the body.
     #[inline]
     pub fn get(&self) -> &T {

@@ -179,6 +179,7 @@ impl Tool {
     /// # Panics
     /// If the time is outside that range.
     #[must_use]
+    #[track_caller]
     pub const fn timeout(mut self, timeout: Duration) -> Self {
         assert!(timeout.as_secs() >= 1, "`timeout` is under a second: reviewers need time to read");
         assert!(timeout.as_secs() <= MAX_TIMEOUT.as_secs(), "`timeout` is over 30 days, the longest a request stays open");
@@ -216,6 +217,7 @@ impl Tool {
     /// # Panics
     /// If the number is 0.
     #[must_use]
+    #[track_caller]
     pub const fn quorum(mut self, quorum: u32) -> Self {
         assert!(quorum >= 1, "`quorum` is 0: at least one reviewer has to approve");
         self.quorum = quorum;
@@ -360,6 +362,7 @@ impl Tool {
     }
 
     #[must_use]
+    #[track_caller]
     pub const fn with_timeout(self, timeout: Duration) -> Self {
         self.timeout(timeout)
     }
@@ -382,6 +385,7 @@ impl Tool {
     }
 
     #[must_use]
+    #[track_caller]
     pub const fn with_quorum(self, quorum: u32) -> Self {
         self.quorum(quorum)
     }

@@ -75,6 +75,17 @@ impl Decoder {
         }
     }
 
+    /// Decodes all but the named arguments as one object, and leaves them in.
+    ///
+    /// # Errors
+    ///
+    /// As for [`rest`](Self::rest).
+    pub fn peek_rest<T: DeserializeOwned>(&self, besides: &[&str]) -> Result<T, Invalid> {
+        let mut rest = Self { arguments: self.arguments.clone() };
+        besides.iter().for_each(|name| rest.discard(name));
+        rest.rest()
+    }
+
     /// Drops an argument that nobody decodes.
     pub(crate) fn discard(&mut self, name: &str) {
         if let Value::Object(fields) = &mut self.arguments {

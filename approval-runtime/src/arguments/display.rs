@@ -111,32 +111,37 @@ fn is_plain(text: &[u8]) -> bool {
 
 fn push_escaped(shown: &mut String, text: &str) {
     let mut marks = 0;
-    let mut rest = text;
-    while let Some(char) = rest.chars().next() {
+    // What is not shown yet and stands for itself begins here.
+    let mut plain = 0;
+    let mut chars = text.char_indices();
+    while let Some((at, char)) = chars.next() {
         let look = Look::of(char);
         marks = if look.mark { marks + 1 } else { 0 };
-        let mut width = char.len_utf8();
+        let run = match char {
+            ' ' | '\n' => text[at..].bytes().take_while(|&byte| byte == char as u8).count(),
+            _ => 1,
+        };
+        for _ in 1..run {
+            chars.next();
+        }
+        let deceives = matches!(char, '"' | '\\') || look.hidden || marks >= MARK || run >= RUN;
+        if !deceives {
+            continue;
+        }
+        shown.push_str(&text[plain..at]);
+        plain = chars.offset();
         match char {
-            ' ' | '\n' => {
-                width = rest.bytes().take_while(|&byte| byte == char as u8).count();
-                let (one, many) = if char == ' ' { (" ", 's') } else { ("\\n", 'N') };
-                if width < RUN {
-                    shown.extend(std::iter::repeat_n(one, width));
-                } else {
-                    write!(shown, "\\{many}{{{width}}}").expect("a string takes every write");
-                }
-            }
+            ' ' => write!(shown, "\\s{{{run}}}").expect("a string takes every write"),
+            '\n' if run >= RUN => write!(shown, "\\N{{{run}}}").expect("a string takes every write"),
+            '\n' => shown.extend(std::iter::repeat_n("\\n", run)),
             '\r' => shown.push_str("\\r"),
             '\t' => shown.push_str("\\t"),
             '"' => shown.push_str("\\\""),
             '\\' => shown.push_str("\\\\"),
-            _ if look.hidden || marks >= MARK => {
-                write!(shown, "\\u{{{:X}}}", u32::from(char)).expect("a string takes every write");
-            }
-            _ => shown.push(char),
+            _ => write!(shown, "\\u{{{:X}}}", u32::from(char)).expect("a string takes every write"),
         }
-        rest = &rest[width..];
     }
+    shown.push_str(&text[plain..]);
 }
 
 /// What a character looks like to a reader.

@@ -1,6 +1,7 @@
 //! [`ApprovalGate`]: the requests, and who may change them when. The path of one call is in [`call`](crate::call).
 
 mod builder;
+mod edit;
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
@@ -14,11 +15,11 @@ use serde_json::Value;
 pub use self::builder::{ApprovalGateBuilder, BuildError};
 use crate::BoxFuture;
 use crate::agent::Agent;
-use crate::arguments::{Arguments, Capture, CaptureSettings, Captured, Invalid, RedactionKey, SecretNames};
+use crate::arguments::{Arguments, CaptureSettings, Invalid, RedactionKey, SecretNames};
 use crate::decision::{DecideError, Decider, Decision};
 use crate::events::{EventKind, Events, Hub};
 use crate::notify::{Channel, Notice};
-use crate::policy::{Compiled, Judgement, Ruling};
+use crate::policy::{Compiled, Ruling};
 use crate::refusal::Refusal;
 use crate::request::{
     ApprovalRequest, ApprovalStatus, Ask, Change, Conflict, Event, RequestId, Transition, Verdict, apply, open,
@@ -142,38 +143,8 @@ fn unavailable(error: StoreError) -> DecideError {
     DecideError::Unavailable(Arc::new(error))
 }
 
-/// What a request is made from, for [`ApprovalGate::create_request`].
-#[derive(Clone, Debug)]
-#[must_use = "a request is made by `ApprovalGate::create_request`"]
-pub struct NewRequest {
-    tool: Tool,
-    arguments: Value,
-    agent: Option<Agent>,
-    reason: Option<Box<str>>,
-}
-
-impl NewRequest {
-    /// Names the tool and its arguments, a JSON object.
-    pub const fn new(tool: Tool, arguments: Value) -> Self {
-        Self { tool, arguments, agent: None, reason: None }
-    }
-
-    /// Names the agent that asks.
-    pub fn agent(mut self, agent: impl Into<Agent>) -> Self {
-        self.agent = Some(agent.into());
-        self
-    }
-
-    /// Says why, for reviewers.
-    pub fn reason(mut self, reason: impl Into<Box<str>>) -> Self {
-        self.reason = Some(reason.into());
-        self
-    }
-}
-
 impl ApprovalGate {
     /// Starts a gate: everything waits for approval, is kept in memory, and is asked for in the terminal.
-    #[must_use]
     pub fn builder() -> ApprovalGateBuilder {
         ApprovalGateBuilder::new()
     }
@@ -182,44 +153,6 @@ impl ApprovalGate {
     #[must_use]
     pub fn installed() -> Option<&'static Self> {
         INSTALLED.get()
-    }
-
-    /// Makes a request that no call waits for: for programs that wait in another way, by reading it or by its events.
-    ///
-    /// Deny rules hold; allow rules are not asked.
-    ///
-    /// # Errors
-    /// [`Refusal::Rejected`] by a deny rule, [`Refusal::Unrepresentable`], [`Refusal::TooManyPending`],
-    /// [`Refusal::NowhereToAsk`], [`Refusal::Unavailable`], [`Refusal::ShuttingDown`].
-    ///
-    /// # Cancel safety
-    /// A dropped future has made the request or not.
-    pub async fn create_request(&self, new: NewRequest) -> Result<ApprovalRequest, Refusal> {
-        let NewRequest { tool, arguments, agent, reason } = new;
-        let tool = self.known(tool);
-        let unrepresentable = |error| Refusal::Unrepresentable { tool: tool.name().into(), error };
-        let paths: Vec<_> = tool.redacted_paths().collect();
-        let mut capture = Capture::new(self.capture_settings(&paths));
-        capture.whole(&arguments);
-        let Captured { arguments, .. } = capture.finish().map_err(unrepresentable)?;
-        let ruling = self.ruling(agent.as_ref(), tool.name());
-        let (verdict, policy_version) = match ruling {
-            Ruling::Pass => (Verdict::Ask, 0),
-            Ruling::Judge(rules) => match rules.judge(&tool, &arguments.to_value(), None) {
-                Judgement::Deny(rule) => (Verdict::Deny { rule }, rules.version()),
-                Judgement::Ask | Judgement::Allow(_) => (Verdict::Ask, rules.version()),
-            },
-        };
-        let call_id = agent.as_ref().and_then(Agent::call).map(Into::into);
-        let asking = Asking { id: RequestId::random(), tool: tool.clone(), arguments, agent, call_id, reason, policy_version };
-        let request = self.open(asking, verdict).await?;
-        if request.status() == ApprovalStatus::Pending {
-            crate::call::watch(self, request.clone());
-        }
-        match request.status() {
-            ApprovalStatus::Rejected => Err(crate::call::refusal_of(&request)),
-            _ => Ok(request),
-        }
     }
 
     /// Reads a request as it stands.
@@ -508,7 +441,7 @@ impl ApprovalGate {
         let tool = request.tool();
         let paths: Vec<_> = tool.redacted_paths().collect();
         let edited = request.effective_arguments().edited(edit, self.capture_settings(&paths))?;
-        crate::call::check_edit(request, &edited)?;
+        edit::check(request, &edited)?;
         Ok(edited)
     }
 

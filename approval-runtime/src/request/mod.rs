@@ -490,3 +490,6 @@ pub struct Fact {
     /// Its whole value.
     pub value: String,
 }
+
+#[cfg(test)]
+mod tests;

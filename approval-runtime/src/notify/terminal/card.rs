@@ -22,7 +22,8 @@ fn row(card: &mut String, label: &str, value: &str) {
 pub(super) fn question(request: &ApprovalRequest) -> String {
     let tool = display::name(request.tool_name());
     let left = (request.expires_at() - Utc::now()).num_seconds().max(0);
-    let mut card = format!("\n{tool} waits for approval ({}:{:02} left, code {})\n", left / 60, left % 60, request.short_code());
+    let mut card =
+        format!("\n{tool} waits for approval ({}:{:02} left, code {})\n", left / 60, left % 60, request.short_code());
     for fact in request.facts() {
         row(&mut card, &fact.name, &fact.value);
     }

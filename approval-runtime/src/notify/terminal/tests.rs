@@ -4,7 +4,8 @@ use std::sync::{Arc, Mutex};
 use serde_json::json;
 
 use super::*;
-use crate::gate::{ApprovalGate, NewRequest};
+use crate::call::NewRequest;
+use crate::gate::ApprovalGate;
 use crate::request::RequestId;
 use crate::tool::Tool;
 

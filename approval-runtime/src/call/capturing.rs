@@ -1,0 +1,176 @@
+//! The arguments of one call on their way to the policy.
+
+use std::fmt;
+
+use serde_json::Value;
+
+use super::Asked;
+use crate::BoxFuture;
+use crate::agent::Agent;
+use crate::arguments::{Capture, Captured, Decoder, Invalid};
+use crate::gate::{ApprovalGate, Asking};
+use crate::policy::{Judgement, Ruling};
+use crate::refusal::Refusal;
+use crate::request::RequestId;
+use crate::tool::ToolRef;
+use crate::wait::Check;
+
+/// A call whose arguments are being captured.
+pub struct Capturing<'a> {
+    gate: &'a ApprovalGate,
+    tool: &'a ToolRef,
+    agent: Option<&'a Agent>,
+    capture: Option<Capture<'a>>,
+    captured: Option<Result<Captured, Invalid>>,
+    judged: Option<(Judgement, u32)>,
+    decoder: Option<Decoder>,
+    reason: Option<Box<str>>,
+    call_id: Option<Box<str>>,
+    cancel: Option<BoxFuture<'static, ()>>,
+    check: Option<Check>,
+}
+
+impl fmt::Debug for Capturing<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Capturing").field("tool", &self.tool.name()).finish_non_exhaustive()
+    }
+}
+
+impl<'a> Capturing<'a> {
+    pub(super) fn new(gate: &'a ApprovalGate, tool: &'a ToolRef, agent: Option<&'a Agent>, redact: &'a [&'a str]) -> Self {
+        Self {
+            gate,
+            tool,
+            agent,
+            capture: Some(Capture::new(gate.capture_settings(redact))),
+            captured: None,
+            judged: None,
+            decoder: None,
+            reason: None,
+            call_id: None,
+            cancel: None,
+            check: None,
+        }
+    }
+
+    /// Captures one argument.
+    pub fn argument<T: serde::Serialize + ?Sized>(&mut self, name: &'static str, value: &T) {
+        if let Some(capture) = &mut self.capture {
+            capture.argument(name, value);
+        }
+    }
+
+    /// Captures a value whose fields are arguments.
+    pub fn flatten<T: serde::Serialize + ?Sized>(&mut self, value: &T) {
+        if let Some(capture) = &mut self.capture {
+            capture.flatten(value);
+        }
+    }
+
+    pub(super) fn whole(&mut self, arguments: &Value) {
+        if let Some(capture) = &mut self.capture {
+            capture.whole(arguments);
+        }
+    }
+
+    /// Sets what reviewers read as the reason.
+    pub fn reason(&mut self, reason: fmt::Arguments<'_>) {
+        self.reason = Some(fmt::format(reason).into());
+    }
+
+    /// Sets the model's id of the call.
+    pub fn call_id(&mut self, id: impl IntoCallId) {
+        self.call_id = id.into_call_id();
+    }
+
+    /// Sets a future that is ready when the caller no longer wants the call.
+    pub fn cancel(&mut self, cancelled: BoxFuture<'static, ()>) {
+        self.cancel = Some(cancelled);
+    }
+
+    /// Sets how an edit is checked while the call waits.
+    pub fn check(&mut self, check: Check) {
+        self.check = Some(check);
+    }
+
+    /// Asks the policy, with the attribute's typed rule behind its allow rules.
+    pub fn decide(&mut self, rule: impl FnOnce(&mut Decoder) -> Result<bool, Invalid>) {
+        self.judge(Some(rule));
+    }
+
+    fn judge(&mut self, rule: Option<impl FnOnce(&mut Decoder) -> Result<bool, Invalid>>) {
+        let Some(capture) = self.capture.take() else { return };
+        let captured = self.captured.insert(capture.finish());
+        let (Ok(captured), Ruling::Judge(rules)) = (captured, self.gate.ruling(self.agent, self.tool.name())) else { return };
+        let json = if rules.read_json() { captured.arguments.to_value() } else { Value::Null };
+        let mut rule = rule;
+        let decoder = &mut self.decoder;
+        let mut typed = || {
+            let rule = rule.take().ok_or("it was asked twice")?;
+            let decoder = decoder
+                .insert(Decoder::new(&captured.arguments, captured.hidden.as_deref()).map_err(|error| describe(&error))?);
+            rule(decoder).map_err(|error| describe(&error))
+        };
+        let judgement = rules.judge(self.tool, &json, Some(&mut typed));
+        self.judged = Some((judgement, rules.version()));
+    }
+
+    pub(super) fn end(mut self) -> Result<Asked, Refusal> {
+        self.judge(None::<fn(&mut Decoder) -> Result<bool, Invalid>>);
+        let tool = || self.tool.name().into();
+        let captured = match self.captured {
+            Some(Ok(captured)) => captured,
+            Some(Err(error)) => return Err(Refusal::Unrepresentable { tool: tool(), error }),
+            None => return Err(Refusal::NoGate { tool: tool() }),
+        };
+        // A policy that lets the tool pass would not have led here; if it did, people are asked.
+        let (judgement, policy_version) = self.judged.unwrap_or((Judgement::Ask, 0));
+        let Captured { arguments, hidden } = captured;
+        let call_id = self.call_id.or_else(|| self.agent.and_then(Agent::call).map(Into::into));
+        Ok(Asked {
+            gate: self.gate.clone(),
+            asking: Asking {
+                id: RequestId::random(),
+                tool: self.tool.clone(),
+                arguments,
+                agent: self.agent.cloned(),
+                call_id,
+                reason: self.reason,
+                policy_version,
+            },
+            judgement,
+            hidden,
+            decoder: self.decoder,
+            cancel: self.cancel,
+            check: self.check,
+        })
+    }
+}
+
+fn describe(error: &Invalid) -> Box<str> {
+    error.to_string().into()
+}
+
+/// What `call_id = …` may give.
+pub trait IntoCallId {
+    /// Returns the id, if there is one.
+    fn into_call_id(self) -> Option<Box<str>>;
+}
+
+impl IntoCallId for &str {
+    fn into_call_id(self) -> Option<Box<str>> {
+        Some(self.into())
+    }
+}
+
+impl IntoCallId for String {
+    fn into_call_id(self) -> Option<Box<str>> {
+        Some(self.into())
+    }
+}
+
+impl<I: IntoCallId> IntoCallId for Option<I> {
+    fn into_call_id(self) -> Option<Box<str>> {
+        self.and_then(I::into_call_id)
+    }
+}

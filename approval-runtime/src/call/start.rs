@@ -1,0 +1,135 @@
+//! From approved to started: decode what was approved, claim the one start.
+
+use std::sync::Arc;
+use std::task::{Context, Waker};
+
+use uuid::Uuid;
+
+use super::running::Permit;
+use super::waiting::{BY_CALLER, Gone, Waiting};
+use crate::BoxFuture;
+use crate::arguments::{Decoder, Hidden, Invalid};
+use crate::gate::{ApprovalGate, Asking, NotApplied, RunningBody};
+use crate::policy::Ruling;
+use crate::refusal::Refusal;
+use crate::request::{ApprovalRequest, Conflict, EndedBecause, Event, Verdict};
+
+/// A call that may run once its start is claimed.
+pub(super) struct Approved {
+    pub(super) what: What,
+    pub(super) hidden: Option<Box<Hidden>>,
+    pub(super) cancel: Option<BoxFuture<'static, ()>>,
+}
+
+pub(super) enum What {
+    ByRule { gate: ApprovalGate, asking: Asking, rule: Arc<str>, decoder: Option<Decoder> },
+    ByPeople { waiting: Waiting, request: ApprovalRequest },
+}
+
+impl Approved {
+    /// Decodes what was approved into what the body takes.
+    pub(super) fn decode<T>(&mut self, decode: impl FnOnce(&mut Decoder) -> Result<T, Invalid>) -> Result<T, Invalid> {
+        let hidden = self.hidden.as_deref();
+        let (tool, mut decoder) = match &mut self.what {
+            What::ByRule { asking, decoder, .. } => {
+                let decoder = match decoder.take() {
+                    Some(decoder) => decoder,
+                    None => Decoder::new(&asking.arguments, hidden)?,
+                };
+                (&*asking.tool, decoder)
+            }
+            What::ByPeople { request, .. } => (request.tool(), Decoder::new(request.effective_arguments(), hidden)?),
+        };
+        // Live arguments are shown, and run as they are.
+        tool.not_reviewed().iter().for_each(|name| decoder.discard(name));
+        let values = decode(&mut decoder)?;
+        decoder.finish()?;
+        Ok(values)
+    }
+
+    /// Ends a request whose approved arguments the tool cannot take.
+    pub(super) fn unrunnable(self: Box<Self>, error: Invalid) -> BoxFuture<'static, Refusal> {
+        Box::pin(async move {
+            match self.what {
+                What::ByRule { asking, .. } => Refusal::Unrepresentable { tool: asking.tool.name().into(), error },
+                What::ByPeople { mut waiting, request } => {
+                    let id = request.id();
+                    let ended = waiting.gate.advance(id, Some(request.clone()), &Event::Expire(EndedBecause::Unrunnable)).await;
+                    // If that could not be written, dropping the guard withdraws the request.
+                    waiting.withdraws = ended.is_err();
+                    Refusal::Invalid { tool: request.tool_name().into(), id: Some(id), error }
+                }
+            }
+        })
+    }
+
+    /// Claims the one start; when this returns a permit, the claim is written.
+    pub(super) fn claim(mut self: Box<Self>) -> BoxFuture<'static, Result<Permit, Refusal>> {
+        Box::pin(async move {
+            let withdrawn = self.cancel.as_mut().is_some_and(is_ready);
+            match self.what {
+                What::ByRule { gate, asking, rule, .. } => {
+                    if withdrawn {
+                        return Err(Refusal::Cancelled { tool: asking.tool.name().into(), id: asking.id, because: None });
+                    }
+                    let claim_id = Uuid::new_v4();
+                    let running = RunningBody::start(gate);
+                    let request = running.gate().open(asking, Verdict::AutoApprove { rule, claim_id }).await?;
+                    Ok(Permit::new(running, request, claim_id))
+                }
+                What::ByPeople { waiting, request } => waiting.claim(request, withdrawn).await,
+            }
+        })
+    }
+}
+
+impl Waiting {
+    async fn claim(mut self, request: ApprovalRequest, withdrawn: bool) -> Result<Permit, Refusal> {
+        let (gate, id) = (self.gate.clone(), self.id);
+        let tool = || request.tool_name().into();
+        if withdrawn {
+            let request = self.settle(&request, Event::Cancel { by: BY_CALLER.into() }).await?;
+            self.withdraws = false;
+            return Err(Refusal::of(&request));
+        }
+        if gate.is_shutting_down() {
+            self.withdraws = false;
+            return Err(Refusal::ShuttingDown { tool: tool(), id: Some(id) });
+        }
+        let digest = request.digest();
+        let denied = denied(&gate, &request);
+        let claim_id = Uuid::new_v4();
+        let running = RunningBody::start(gate);
+        let claimed = running.gate().advance(id, Some(request.clone()), &Event::Claim { claim_id, digest, denied }).await;
+        match claimed {
+            Ok(request) if request.execution().claim_id == Some(claim_id) => {
+                self.withdraws = false;
+                Ok(Permit::new(running, request, claim_id))
+            }
+            Ok(request) => {
+                self.withdraws = false;
+                Err(Refusal::of(&request))
+            }
+            Err(NotApplied::Conflict(Conflict::DigestMismatch, _)) => Err(Refusal::DigestMismatch { tool: tool(), id }),
+            Err(NotApplied::Conflict(_, request)) => {
+                self.withdraws = false;
+                Err(Refusal::of(&request))
+            }
+            Err(NotApplied::NotFound(_)) => Err(self.unavailable(&request, Arc::new(Gone))),
+            // Whether the claim was written is not known: the body does not run.
+            Err(NotApplied::Store(error)) => Err(self.unavailable(&request, Arc::new(error))),
+        }
+    }
+}
+
+/// Asks the deny rules again, right before the start.
+fn denied(gate: &ApprovalGate, request: &ApprovalRequest) -> Option<Arc<str>> {
+    match gate.ruling(request.agent(), request.tool_name()) {
+        Ruling::Judge(rules) if rules.has_denies() => rules.denies(request.tool(), &request.effective_arguments().to_value()),
+        _ => None,
+    }
+}
+
+fn is_ready(future: &mut BoxFuture<'static, ()>) -> bool {
+    future.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready()
+}

@@ -1,0 +1,190 @@
+//! Waiting for reviewers: woken by whoever commits the decision, by the deadline, or by the caller's own impatience.
+
+use std::error::Error;
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use tokio::runtime::Handle;
+use tokio::time::{Instant, sleep, sleep_until};
+
+use crate::BoxFuture;
+use crate::gate::{ApprovalGate, Asking, NotApplied};
+use crate::refusal::Refusal;
+use crate::request::{ApprovalRequest, ApprovalStatus, EndedBecause, Event, RequestId, Verdict};
+use crate::wait::{self, Check, Waiter};
+
+/// Who withdrew a request whose caller went away.
+pub(super) const BY_CALLER: &str = "caller";
+
+/// A request that a call waits for. Dropped, it withdraws the request.
+pub(super) struct Waiting {
+    pub(super) gate: ApprovalGate,
+    pub(super) id: RequestId,
+    pub(super) withdraws: bool,
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        if self.withdraws && !self.gate.is_shutting_down() {
+            let (gate, id) = (self.gate.clone(), self.id);
+            in_background(async move {
+                // Too late to withdraw is fine: somebody decided otherwise, or the request was never written.
+                let _ = gate.advance(id, None, &Event::Cancel { by: BY_CALLER.into() }).await;
+            });
+        }
+    }
+}
+
+/// Runs a write that nobody waits for: at once where the store does not suspend, else as a task.
+pub(super) fn in_background(write: impl Future<Output = ()> + Send + 'static) {
+    let mut write = Box::pin(write);
+    if write.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending()
+        && let Ok(runtime) = Handle::try_current()
+    {
+        runtime.spawn(write);
+    }
+}
+
+enum Woken {
+    Hint(wait::Hint),
+    CancelledByCaller,
+    Timer,
+}
+
+/// Files the request and waits until it is approved.
+pub(super) async fn wait_for(
+    gate: ApprovalGate,
+    asking: Asking,
+    check: Option<Check>,
+    mut cancel: Option<&mut BoxFuture<'static, ()>>,
+) -> Result<(Waiting, ApprovalRequest), Refusal> {
+    let id = asking.id;
+    let mut waiter = Waiter::register(id, check);
+    let mut waiting = Waiting { gate, id, withdraws: true };
+    let mut request = match waiting.gate.open(asking, Verdict::Ask).await {
+        Ok(request) => request,
+        Err(refusal) => {
+            waiting.withdraws = false;
+            return Err(refusal);
+        }
+    };
+    let filed = Instant::now();
+    let deadline = filed + until(request.created_at(), request.expires_at());
+    let patience = request.tool().callers_wait().map(|wait| filed + wait);
+    let mut timer = pin!(sleep_until(patience.map_or(deadline, |patience| patience.min(deadline))));
+    loop {
+        let woken = poll_fn(|context| {
+            if let Poll::Ready(hint) = waiter.poll(context) {
+                return Poll::Ready(Woken::Hint(hint));
+            }
+            if let Some(cancel) = &mut cancel
+                && cancel.as_mut().poll(context).is_ready()
+            {
+                return Poll::Ready(Woken::CancelledByCaller);
+            }
+            timer.as_mut().poll(context).map(|()| Woken::Timer)
+        });
+        request = match woken.await {
+            Woken::Hint(Some(request)) if request.status() != ApprovalStatus::Pending => request,
+            Woken::Hint(_) => {
+                waiter = Waiter::register(id, check);
+                let read = waiting.gate.read(id).await;
+                match read {
+                    Ok(Some(request)) => request,
+                    Ok(None) => return Err(waiting.unavailable(&request, Arc::new(Gone))),
+                    Err(error) => return Err(waiting.unavailable(&request, Arc::new(error))),
+                }
+            }
+            Woken::CancelledByCaller => {
+                cancel = None;
+                let event = Event::Cancel { by: BY_CALLER.into() };
+                waiting.settle(&request, event).await?
+            }
+            Woken::Timer if patience.is_some_and(|patience| patience < deadline) => {
+                waiting.withdraws = false;
+                watch(&waiting.gate, request.clone());
+                return Err(Refusal::Pending { tool: request.tool_name().into(), id });
+            }
+            Woken::Timer => {
+                let request = waiting.settle(&request, Event::TimeOut).await?;
+                if request.status() == ApprovalStatus::Pending {
+                    // The store's clock is behind tokio's: it decides.
+                    let now = waiting.gate.now().await.unwrap_or(request.created_at());
+                    timer.as_mut().reset(Instant::now() + until(now, request.expires_at()).max(Duration::from_millis(1)));
+                }
+                request
+            }
+        };
+        match request.status() {
+            ApprovalStatus::Pending if waiting.gate.is_shutting_down() => {
+                waiting.withdraws = false;
+                return Err(Refusal::ShuttingDown { tool: request.tool_name().into(), id: Some(id) });
+            }
+            ApprovalStatus::Pending => {}
+            ApprovalStatus::Approved => return Ok((waiting, request)),
+            _ => {
+                waiting.withdraws = false;
+                return Err(Refusal::of(&request));
+            }
+        }
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("the store no longer has the request")]
+pub(super) struct Gone;
+
+fn until(now: DateTime<Utc>, then: DateTime<Utc>) -> Duration {
+    (then - now).to_std().unwrap_or_default()
+}
+
+impl Waiting {
+    /// Applies an event; where somebody else was faster, theirs is the answer.
+    pub(super) async fn settle(&self, request: &ApprovalRequest, event: Event) -> Result<ApprovalRequest, Refusal> {
+        match self.gate.advance(self.id, Some(request.clone()), &event).await {
+            Ok(request) | Err(NotApplied::Conflict(_, request)) => Ok(request),
+            Err(NotApplied::NotFound(_)) => Err(self.unavailable(request, Arc::new(Gone))),
+            Err(NotApplied::Store(error)) => Err(self.unavailable(request, Arc::new(error))),
+        }
+    }
+
+    pub(super) fn unavailable(&self, request: &ApprovalRequest, source: Arc<dyn Error + Send + Sync>) -> Refusal {
+        Refusal::Unavailable { tool: request.tool_name().into(), id: Some(self.id), source }
+    }
+}
+
+/// Writes the deadlines of a request that no call waits for, when they come.
+pub(super) fn watch(gate: &ApprovalGate, request: ApprovalRequest) {
+    let Ok(runtime) = Handle::try_current() else { return };
+    let gate = gate.downgrade();
+    runtime.spawn(async move {
+        let id = request.id();
+        let mut current = Some(request);
+        while let Some(deadline) = current.as_ref().and_then(ApprovalRequest::next_deadline) {
+            let mut waiter = Waiter::register(id, None);
+            let Some(now) = (match gate.upgrade() {
+                Some(gate) => gate.now().await.ok(),
+                None => None,
+            }) else {
+                return;
+            };
+            let mut timer = pin!(sleep(until(now, deadline)));
+            let due = poll_fn(|context| match waiter.poll(context) {
+                Poll::Ready(_) => Poll::Ready(false),
+                Poll::Pending => timer.as_mut().poll(context).map(|()| true),
+            });
+            let due = due.await;
+            let Some(gate) = gate.upgrade() else { return };
+            let pending = current.as_ref().is_some_and(|request| request.status() == ApprovalStatus::Pending);
+            if due {
+                let event = if pending { Event::TimeOut } else { Event::Expire(EndedBecause::Grant) };
+                let _ = gate.advance(id, None, &event).await;
+            }
+            current = gate.read(id).await.ok().flatten();
+        }
+    });
+}
