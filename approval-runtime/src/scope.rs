@@ -1,7 +1,7 @@
 //! The task-local scope: which gate and which agent calls belong to. Set for a future, carried into spawned tasks by
 //! [`InCurrentScope::in_current_scope`].
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
 
 use crate::agent::Agent;
 use crate::gate::ApprovalGate;
@@ -26,13 +26,25 @@ fn current() -> Scope {
     with(|scope| scope.cloned().unwrap_or_default())
 }
 
+/// Polls `future` in a scope that is made of the one around its first poll: where a future is made says nothing about where it
+/// runs. Boxed, so that it can be polled under a scope that is not known yet.
+fn entering<F: Future>(inside: impl Fn(Scope) -> Scope, future: F) -> impl Future<Output = F::Output> {
+    let mut future = Box::pin(future);
+    let mut scope = None;
+    poll_fn(move |context| {
+        let scope = scope.get_or_insert_with(|| inside(current())).clone();
+        SCOPE.sync_scope(scope, || future.as_mut().poll(context))
+    })
+}
+
 impl ApprovalGate {
     /// Runs a future whose gated calls go to this gate, whatever gate is installed.
     ///
     /// Tasks that the future spawns leave the scope unless they are carried along:
     /// [`in_current_scope`](InCurrentScope::in_current_scope).
     pub fn scope<F: Future>(&self, future: F) -> impl Future<Output = F::Output> + use<F> {
-        SCOPE.scope(Scope { gate: Some(self.clone()), ..current() }, future)
+        let gate = self.clone();
+        entering(move |outer| Scope { gate: Some(gate.clone()), ..outer }, future)
     }
 
     /// Returns the gate that calls made here would go to: that of the scope, else the installed one.
@@ -45,9 +57,9 @@ impl ApprovalGate {
 impl Agent {
     /// Runs a future whose gated calls this agent makes. Inside another agent's scope it extends that agent's chain.
     pub fn scope<F: Future>(&self, future: F) -> impl Future<Output = F::Output> + use<F> {
-        let outer = current();
-        let agent = self.clone().inside(outer.agent.as_ref());
-        SCOPE.scope(Scope { agent: Some(agent), ..outer }, future)
+        let agent = self.clone();
+        let inside = move |outer: Scope| Scope { agent: Some(agent.clone().inside(outer.agent.as_ref())), ..outer };
+        entering(inside, future)
     }
 
     /// Returns the agent of the current scope.

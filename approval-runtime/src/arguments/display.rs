@@ -115,6 +115,10 @@ fn push_escaped(shown: &mut String, text: &str) {
     let mut plain = 0;
     let mut chars = text.char_indices();
     while let Some((at, char)) = chars.next() {
+        if char.is_ascii_alphanumeric() {
+            marks = 0;
+            continue;
+        }
         let look = Look::of(char);
         marks = if look.mark { marks + 1 } else { 0 };
         let run = match char {

@@ -205,28 +205,22 @@ fn ignorable_text_is_escaped() {
     }
 }
 
-/// Each code point alone, on a base, and as a run.
 #[test]
 fn every_code_point_round_trips() {
     for char in every_char() {
-        for original in [
-            char.to_string(),
-            format!("a{char}"),
-            format!("{char}\u{301}{char}\u{301}\u{302}{char}"),
-            char.to_string().repeat(12),
-        ] {
-            let shown = text(&original);
-            assert_eq!(decode(&shown).as_ref(), Some(&original), "{shown}");
-        }
+        // First, behind a letter, with marks on it, and behind marks.
+        let original = format!("{char}a{char}\u{301}\u{302}{char}");
+        assert_eq!(decode(&text(&original)), Some(original), "{:X}", u32::from(char));
     }
 }
 
 #[test]
 fn nothing_hidden_is_left() {
     for char in every_char() {
-        let shown = text(&format!("a{char}"));
-        let hidden = |char: char| char.is_control() || is_ignorable(char) || is_hidden(char.general_category());
-        assert!(shown.chars().all(|char| char == ' ' || !hidden(char)), "{:X}", u32::from(char));
+        let shown = text(char.encode_utf8(&mut [0; 4]));
+        let inside = &shown[1..shown.len() - 1];
+        let hidden = |char: char| is_ignorable(char) || is_hidden(char.general_category());
+        assert!(!inside.contains(hidden) || inside == " ", "{:X}", u32::from(char));
     }
 }
 

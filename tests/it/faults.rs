@@ -1,0 +1,138 @@
+//! A store that fails: whatever fails, and whether or not the write happened, no body starts without a claim (I1, I7).
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use approval_runtime::request::{ApprovalRequest, RequestId};
+use approval_runtime::store::{Query, StoreError, Write};
+use approval_runtime::{ApprovalStore, BoxFuture, Decision, ExecutionState, MemoryStore, Refusal};
+use chrono::{DateTime, Utc};
+
+use crate::tools::{Starts, alice, approve, builder, five, pending};
+
+/// Fails its `nth` operation, after doing it or without.
+#[derive(Debug)]
+struct Faulty {
+    store: MemoryStore,
+    countdown: AtomicUsize,
+    after: bool,
+}
+
+impl Faulty {
+    fn new(nth: usize, after: bool) -> Self {
+        Self { store: MemoryStore::new(), countdown: AtomicUsize::new(nth + 1), after }
+    }
+
+    async fn or_fail<T>(&self, verb: &'static str, work: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
+        let before = self.countdown.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |count| Some(count.saturating_sub(1)));
+        let failure = || StoreError::Backend { store: "faulty", verb, source: "the cable was cut".into() };
+        match before {
+            Ok(1) if self.after => work.await.and(Err(failure())),
+            Ok(1) => Err(failure()),
+            _ => work.await,
+        }
+    }
+}
+
+impl ApprovalStore for Faulty {
+    fn commit<'a>(&'a self, writes: &'a [Write]) -> BoxFuture<'a, Result<(), StoreError>> {
+        Box::pin(self.or_fail("commit", self.store.commit(writes)))
+    }
+
+    fn get<'a>(&'a self, namespace: &'a str, id: RequestId) -> BoxFuture<'a, Result<Option<ApprovalRequest>, StoreError>> {
+        Box::pin(self.or_fail("read", self.store.get(namespace, id)))
+    }
+
+    fn query<'a>(&'a self, query: &'a Query) -> BoxFuture<'a, Result<Vec<ApprovalRequest>, StoreError>> {
+        // The tests' reviewer looks through this one: it always works.
+        self.store.query(query)
+    }
+
+    fn now(&self) -> BoxFuture<'_, Result<DateTime<Utc>, StoreError>> {
+        Box::pin(self.or_fail("read the clock", self.store.now()))
+    }
+}
+
+/// F1, F2 on every operation of a call and its decision, before and after the write.
+#[tokio::test(start_paused = true)]
+async fn f02_no_fault_starts_a_body_unclaimed() {
+    for (nth, after) in (0..20).flat_map(|nth| [(nth, false), (nth, true)]) {
+        let store = Arc::new(Faulty::new(nth, after));
+        let gate = builder().shared_store(Arc::<Faulty>::clone(&store)).build().unwrap();
+        let starts = Starts::default();
+        let reviewer = async {
+            let Some(request) = first_pending(&store).await else { return };
+            for _ in 0..3 {
+                // Giving a decision again is safe, whatever the first answer was.
+                if gate.decide(request.id(), Decision::approve(alice(), request.digest())).await.is_ok() {
+                    return;
+                }
+            }
+        };
+        let (returned, ()) = tokio::join!(starts.pay(&gate, five()), reviewer);
+        let record = all(&store).await.pop();
+        let state = record.as_ref().map_or(ExecutionState::NotStarted, |record| record.execution().state);
+        match returned {
+            Ok(_) => {
+                assert_eq!(starts.count(), 1, "operation {nth}");
+                // The outcome may be what could not be written.
+                assert!(matches!(state, ExecutionState::Executed | ExecutionState::Executing | ExecutionState::Indeterminate));
+            }
+            Err(refusal) => {
+                assert_eq!(starts.count(), 0, "operation {nth}: {refusal}");
+                assert!(
+                    matches!(refusal, Refusal::Unavailable { .. } | Refusal::TimedOut { .. }),
+                    "operation {nth}: {refusal:?}"
+                );
+                assert!(std::error::Error::source(&refusal).is_some() || refusal.is_timed_out());
+            }
+        }
+    }
+}
+
+async fn all(store: &Faulty) -> Vec<ApprovalRequest> {
+    let query = Query { namespace: "default".into(), ..Query::default() };
+    store.store.query(&query).await.unwrap()
+}
+
+async fn first_pending(store: &Faulty) -> Option<ApprovalRequest> {
+    for _ in 0..50 {
+        if let Some(request) = all(store).await.pop() {
+            return Some(request);
+        }
+        tokio::task::yield_now().await;
+    }
+    None
+}
+
+/// I24: a request of another namespace is as if it were not there.
+#[tokio::test(start_paused = true)]
+async fn i24_namespaces_do_not_meet() {
+    let store: Arc<dyn ApprovalStore> = Arc::new(MemoryStore::new());
+    let gate = |namespace: &str| builder().namespace(namespace).shared_store(Arc::clone(&store)).build().unwrap();
+    let (a, b) = (gate("a"), gate("b"));
+    let starts = Starts::default();
+    let other = async {
+        let request = pending(&a).await;
+        assert!(b.get_pending().await.unwrap().is_empty());
+        assert_eq!(b.get_request(request.id()).await.unwrap_err().code(), "not_found");
+        let decision = Decision::approve(alice(), request.digest());
+        assert_eq!(b.decide(request.id(), decision).await.unwrap_err().code(), "not_found");
+        assert_eq!(b.cancel(request.id(), "operator").await.unwrap_err().code(), "not_found");
+        approve(&a).await
+    };
+    let (returned, _) = tokio::join!(starts.pay(&a, five()), other);
+    returned.unwrap();
+}
+
+/// I17: a decision through another gate on the same store wakes the waiter of this process.
+#[tokio::test(start_paused = true)]
+async fn two_gates_share_one_store() {
+    let store: Arc<dyn ApprovalStore> = Arc::new(MemoryStore::new());
+    let gate = || builder().shared_store(Arc::clone(&store)).build().unwrap();
+    let (one, two) = (gate(), gate());
+    let starts = Starts::default();
+    let (returned, _) = tokio::join!(starts.pay(&one, five()), approve(&two));
+    returned.unwrap();
+    assert_eq!(starts.count(), 1);
+}

@@ -1,0 +1,16 @@
+//! What the gate does, over its public API only.
+
+#![allow(missing_docs)]
+
+mod agents;
+mod arguments;
+mod calls;
+mod faults;
+mod lifetimes;
+mod notify;
+mod policy;
+mod reviewers;
+mod server;
+mod support;
+mod tools;
+mod workspace;

@@ -1,0 +1,77 @@
+//! What the tests of this folder share: a tool without a macro, and a body that counts its starts.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use approval_runtime::{ApprovalGate, ApprovalGateBuilder, ApprovalRequest, Decision, Refusal, Reviewer, Tool};
+use serde_json::{Value, json};
+
+pub(crate) fn builder() -> ApprovalGateBuilder {
+    ApprovalGate::builder().without_notifier().tool(pay())
+}
+
+pub(crate) fn gate() -> ApprovalGate {
+    builder().build().expect("the tests' tools are in order")
+}
+
+/// A tool that no function of this binary is annotated for.
+pub(crate) fn pay() -> Tool {
+    Tool::named("pay").timeout(Duration::from_secs(120))
+}
+
+pub(crate) fn five() -> Value {
+    json!({"to": "bob", "amount": 5})
+}
+
+/// How often a body was started.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Starts(Arc<AtomicUsize>);
+
+impl Starts {
+    pub(crate) fn count(&self) -> usize {
+        self.0.load(Ordering::SeqCst)
+    }
+
+    /// Calls `pay`; the body counts and returns what it was given.
+    pub(crate) async fn pay(&self, gate: &ApprovalGate, arguments: Value) -> Result<Value, Refusal> {
+        self.call(gate, pay(), arguments).await
+    }
+
+    pub(crate) async fn call(&self, gate: &ApprovalGate, tool: Tool, arguments: Value) -> Result<Value, Refusal> {
+        let body = |arguments| async move {
+            self.0.fetch_add(1, Ordering::SeqCst);
+            Ok(arguments)
+        };
+        gate.call(tool, arguments, body).await
+    }
+}
+
+/// Waits until a request is pending, and returns it.
+pub(crate) async fn pending(gate: &ApprovalGate) -> ApprovalRequest {
+    loop {
+        if let Some(request) = gate.get_pending().await.expect("memory does not fail").pop() {
+            return request;
+        }
+        tokio::task::yield_now().await;
+    }
+}
+
+pub(crate) fn alice() -> Reviewer {
+    Reviewer::new("alice")
+}
+
+pub(crate) async fn approve(gate: &ApprovalGate) -> ApprovalRequest {
+    let request = pending(gate).await;
+    gate.decide(request.id(), Decision::approve(alice(), request.digest())).await.expect("it is pending")
+}
+
+pub(crate) async fn reject(gate: &ApprovalGate) -> ApprovalRequest {
+    let request = pending(gate).await;
+    gate.decide(request.id(), Decision::reject(alice()).comment("not today")).await.expect("it is pending")
+}
+
+pub(crate) fn spawn_pay(gate: &ApprovalGate, starts: &Starts) -> tokio::task::JoinHandle<Result<Value, Refusal>> {
+    let (gate, starts) = (gate.clone(), starts.clone());
+    tokio::spawn(async move { starts.pay(&gate, five()).await })
+}

@@ -1,0 +1,1 @@
+//! Tests over the public API: see `it/` and `ui/`.
