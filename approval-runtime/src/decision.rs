@@ -112,9 +112,10 @@ impl Decision {
         self
     }
 
-    /// Adds a comment, cut to [`MAX_COMMENT`] characters. The caller gets it as data, beside the refusal's sentence.
+    /// Adds a comment, without control characters and cut to [`MAX_COMMENT`] characters. The caller gets it as data, beside the refusal's sentence.
     pub fn comment(mut self, comment: impl AsRef<str>) -> Self {
-        let comment = comment.as_ref().trim();
+        let comment: String = comment.as_ref().chars().filter(|c| !c.is_control() || matches!(c, '\n' | '\t')).collect();
+        let comment = comment.trim();
         self.comment = match comment.char_indices().nth(MAX_COMMENT) {
             None if comment.is_empty() => None,
             None => Some(comment.into()),

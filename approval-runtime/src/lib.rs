@@ -1,4 +1,93 @@
 //! Human approval for the tool calls of AI agents: what runs is what was approved, by someone allowed to, once.
+//!
+//! # Annotate
+//!
+//! One line above an async function puts a person, or a rule that a person wrote, between the agent and the effect.
+//!
+//! ```
+//! # #[cfg(feature = "macros")] mod tools {
+//! use approval_runtime::{Refusal, requires_approval};
+//!
+//! /// Pay a customer back.
+//! #[requires_approval(
+//!     timeout = "2m",
+//!     effect = external,
+//!     reason = "Refund {amount} to {customer}",
+//!     auto_approve = (0.0..10.0).contains(&amount),
+//! )]
+//! async fn refund(customer: String, amount: f64) -> Result<String, Refusal> {
+//!     Ok(format!("refunded {amount} to {customer}"))
+//! }
+//! # }
+//! ```
+//!
+//! Callers call `refund(..).await` as before. The arguments are captured as JSON before the first await, and the body runs on
+//! values that are decoded from that JSON: what the reviewer saw. A refused call returns a [`Refusal`], through any return type
+//! that is a [`ToolReturn`].
+//!
+//! # Install a gate
+//!
+//! A [gate](ApprovalGate) holds the [policy](ApprovalPolicy), the [store](store) and the [notifiers](notify). By default every
+//! annotated tool asks, requests are kept in memory, and the terminal asks y/n.
+//!
+//! ```no_run
+//! # fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! use approval_runtime::{ApprovalGate, ApprovalPolicy};
+//! use serde_json::Value;
+//!
+//! let policy = ApprovalPolicy::new()
+//!     .pass_through("search_records")
+//!     .add_deny_rule("refund", "amounts over 10,000 go through the bank", |args: &Value| {
+//!         args["amount"].as_f64().is_none_or(|amount| amount > 10_000.0)
+//!     });
+//! let gate = ApprovalGate::builder().policy(policy).install()?;
+//! gate.require_gated(["refund"])?; // another macro may have dropped the attribute
+//! # Ok(()) }
+//! ```
+//!
+//! # Decide
+//!
+//! Reviewers answer at the terminal, on the page of the crate `approval-server`, or through code:
+//!
+//! ```
+//! # use approval_runtime::{ApprovalGate, Refusal, Tool};
+//! # use serde_json::json;
+//! # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! use approval_runtime::{Decision, Reviewer};
+//!
+//! let gate = ApprovalGate::builder().without_notifier().build()?;
+//! let call = gate.call(Tool::named("refund"), json!({"amount": 12}), |args| async move {
+//!     Ok::<_, Refusal>(args["amount"].to_string())
+//! });
+//! let review = async {
+//!     let request = loop {
+//!         match gate.get_pending().await?.pop() {
+//!             Some(request) => break request,
+//!             None => tokio::task::yield_now().await,
+//!         }
+//!     };
+//!     gate.decide(request.id(), Decision::approve(Reviewer::new("alice"), request.digest())).await
+//! };
+//! let (returned, decided) = tokio::join!(call, review);
+//! assert_eq!(returned?, "12");
+//! assert_eq!(decided?.decided_by(), Some("alice"));
+//! # Ok(()) }
+//! ```
+//!
+//! # Say who is asking
+//!
+//! [`Agent`] names the agent that calls, its run and the person it works for; [`Agent::scope`] sets it for a future, and
+//! [`InCurrentScope::in_current_scope`] carries it into spawned tasks. `policy_for` on the builder gives an agent its own policy.
+//!
+//! # Features
+//!
+//! | feature | default | what it adds |
+//! | --- | --- | --- |
+//! | `macros` | yes | the attribute `#[requires_approval]` |
+//!
+//! # Needs
+//!
+//! A tokio runtime with its timer enabled, of any kind, wherever gated calls are awaited.
 
 pub mod agent;
 pub mod arguments;

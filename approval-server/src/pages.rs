@@ -291,11 +291,9 @@ fn who_decides(tool: &Tool) -> Option<String> {
 
 /// Says why this reviewer's decision would be refused, so that nobody fills in a form for nothing. The gate decides.
 fn hindrance(request: &ApprovalRequest, reviewer: &Reviewer) -> Option<&'static str> {
-    let mut approvers = request.tool().named_approvers().peekable();
-    let is_named = |approver| reviewer.name() == approver || reviewer.roles().any(|role| role == approver);
     if request.requested_by() == Some(reviewer.name()) {
         Some("This call is made on your behalf, so somebody else has to decide.")
-    } else if approvers.peek().is_some() && !approvers.any(is_named) {
+    } else if !request.may_decide(reviewer) {
         Some("This call is not yours to decide.")
     } else if request.votes().iter().any(|vote| &*vote.reviewer == reviewer.name()) {
         Some("You approved this call. It waits for another reviewer.")

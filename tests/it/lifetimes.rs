@@ -179,6 +179,23 @@ async fn memory_keeps_the_last_ended_requests() {
     assert_eq!([kept(ids[0]).await, kept(ids[1]).await, kept(ids[2]).await], [false, true, true]);
 }
 
+/// I28: requests whose runtime is gone do not fill the gate for good.
+#[test]
+fn i28_abandoned_requests_make_room() {
+    let gate = builder().max_pending(1).build().unwrap();
+    let paused = || tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+    let file = || gate.create_request(NewRequest::new(pay(), five()));
+    let first = paused();
+    first.block_on(file()).unwrap();
+    assert_eq!(first.block_on(file()).unwrap_err().code(), "too_many_pending");
+    drop(first);
+    paused().block_on(async {
+        tokio::time::advance(Duration::from_secs(300)).await;
+        // Nobody looked at the first one meanwhile.
+        file().await.unwrap_or_else(|refusal| panic!("{refusal}"));
+    });
+}
+
 /// I4: approve, reject, time out and withdraw race; everybody sees one outcome, and at most one body starts.
 #[test]
 fn i04_races_have_one_winner() {

@@ -1,1 +1,5 @@
-//! Tests over the public API: see `it/` and `ui/`.
+//! Tests over the public API: see `it/`, `ui/` and `alloc/`. Here: the README's code, compiled.
+
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;

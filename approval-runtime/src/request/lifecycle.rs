@@ -251,10 +251,10 @@ pub fn apply(request: &ApprovalRequest, event: &Event, now: DateTime<Utc>) -> Re
 
     let transition = match event {
         Event::Vote { reviewer, answer, digest, edited, comment, door } => {
-            if !reviewer.is_one_of(ask.tool.named_approvers()) {
+            if !request.is_for(reviewer) {
                 return Err(Conflict::NotAllowed);
             }
-            if request.requested_by() == Some(reviewer.name()) {
+            if request.is_on_behalf_of(reviewer) {
                 return Err(Conflict::SelfReview);
             }
             let (answer, digest) = (*answer, *digest);

@@ -14,7 +14,7 @@ use uuid::Uuid;
 pub use self::lifecycle::{Change, Conflict, Event, Guard, Outcome, Transition, Verdict, apply, open};
 use crate::agent::Agent;
 use crate::arguments::{Arguments, Digest, display};
-use crate::decision::Vote;
+use crate::decision::{Reviewer, Vote};
 use crate::tool::{Tool, ToolRef};
 
 /// How long an approval may wait for its start: 15 minutes.
@@ -440,6 +440,20 @@ impl ApprovalRequest {
     #[must_use]
     pub fn votes(&self) -> &[Vote] {
         &self.state.votes
+    }
+
+    /// Says whether a reviewer is entitled to decide: one of the tool's approvers, and not the person the call is made for.
+    #[must_use]
+    pub fn may_decide(&self, reviewer: &Reviewer) -> bool {
+        self.is_for(reviewer) && !self.is_on_behalf_of(reviewer)
+    }
+
+    fn is_for(&self, reviewer: &Reviewer) -> bool {
+        reviewer.is_one_of(self.tool().named_approvers())
+    }
+
+    fn is_on_behalf_of(&self, reviewer: &Reviewer) -> bool {
+        self.requested_by() == Some(reviewer.name())
     }
 
     /// Returns how far the body has come.

@@ -13,6 +13,9 @@ use crate::request::{ApprovalRequest, ApprovalStatus, ExecutionState, RequestId}
 /// How many ended requests are kept unless the program says otherwise.
 pub(super) const DEFAULT_KEPT: usize = 10_000;
 
+/// How long after its deadline a request counts as abandoned: its caller writes the time-out within moments.
+const ABANDONED: TimeDelta = TimeDelta::seconds(60);
+
 /// Keeps requests in memory: for tests, demonstrations, and programs whose approvals may end with the process.
 ///
 /// Not durable: when the process ends, pending requests are gone and links to them lead nowhere. Requests that ended are
@@ -126,6 +129,15 @@ impl Rows {
         Ok(())
     }
 
+    /// Ends the oldest request if its deadline is long past: whoever should have written that is gone.
+    fn sweep(&mut self, now: DateTime<Utc>, kept: usize) {
+        let Some((_, id)) = self.pending.first() else { return };
+        let Some(request) = self.by_id.get(id) else { return };
+        if now - request.expires_at() > ABANDONED {
+            self.put(request.clone().at(now), kept);
+        }
+    }
+
     fn put(&mut self, request: ApprovalRequest, kept: usize) {
         let id = request.id();
         let key = (request.created_at(), id);
@@ -152,6 +164,7 @@ impl ApprovalStore for MemoryStore {
         Box::pin(async move {
             let mut rows = self.rows();
             let now = rows.clock.now();
+            rows.sweep(now, self.kept);
             for write in writes {
                 rows.check(write, now)?;
             }
