@@ -42,6 +42,14 @@ impl<T: ?Sized, O> fmt::Debug for Lent<'_, T, O> {
     }
 }
 
+impl<'a, T> Lent<'a, T, T> {
+    /// Wraps the caller's value of a type that comes back as itself.
+    #[inline]
+    pub const fn itself(value: &'a T) -> Self {
+        Self::Caller(value)
+    }
+}
+
 impl<T: ?Sized, O: Borrow<T>> Lent<'_, T, O> {
     /// Borrows the value for the body.
     #[inline]

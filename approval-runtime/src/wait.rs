@@ -137,6 +137,33 @@ pub(crate) fn check_of(id: RequestId) -> Option<Check> {
 }
 
 #[cfg(test)]
-pub(crate) fn waiting_for(id: RequestId) -> bool {
-    shard(id).contains_key(&id)
+mod tests {
+    use super::*;
+
+    fn waiting_for(id: RequestId) -> bool {
+        shard(id).contains_key(&id)
+    }
+
+    /// I25, L4: nobody who stopped waiting is remembered.
+    #[test]
+    fn i25_left_waiter_leaves_nothing() {
+        let id = RequestId::random();
+        let (one, two) = (Waiter::register(id, None), Waiter::register(id, None));
+        drop(one);
+        assert!(waiting_for(id));
+        drop(two);
+        assert!(!waiting_for(id));
+    }
+
+    /// I17: a wake-up without a record reaches everybody, once.
+    #[tokio::test]
+    async fn i17_everybody_looks_again() {
+        let ids = [RequestId::random(), RequestId::random()];
+        let mut waiters = ids.map(|id| Waiter::register(id, None));
+        wake_all();
+        for waiter in &mut waiters {
+            assert!(std::future::poll_fn(|context| waiter.poll(context)).await.is_none());
+        }
+        assert!(!ids.into_iter().any(waiting_for));
+    }
 }

@@ -155,7 +155,7 @@ impl<'w, 'a> Serializer for &'w mut Writer<'a> {
     }
 
     fn serialize_f32(self, value: f32) -> Result<(), Stopped> {
-        self.float(value)
+        self.short_float(value)
     }
 
     fn serialize_f64(self, value: f64) -> Result<(), Stopped> {

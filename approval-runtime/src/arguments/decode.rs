@@ -16,6 +16,8 @@ use super::redact::Hidden;
 /// in their places, so nothing in here may be shown.
 pub struct Decoder {
     arguments: Value,
+    /// Whether redacted values are among them.
+    has_secrets: bool,
 }
 
 impl Decoder {
@@ -25,12 +27,12 @@ impl Decoder {
     ///
     /// [`Invalid::RedactedChanged`] if a slot stands where no hidden value belongs.
     pub fn new(arguments: &Arguments, hidden: Option<&Hidden>) -> Result<Self, Invalid> {
-        let has_slots = arguments.is_redacted();
+        let has_secrets = arguments.is_redacted();
         let mut arguments = arguments.to_value();
-        if has_slots {
+        if has_secrets {
             Hidden::reveal(hidden, &mut arguments)?;
         }
-        Ok(Self { arguments })
+        Ok(Self { arguments, has_secrets })
     }
 
     /// Takes one argument out.
@@ -55,9 +57,14 @@ impl Decoder {
     /// As for [`take`](Self::take).
     pub fn peek<T: DeserializeOwned>(&self, name: &str) -> Result<T, Invalid> {
         match self.arguments.get(name) {
-            Some(value) => T::deserialize(value).map_err(|_| diagnose::value::<T>(name, value)),
+            Some(value) => T::deserialize(value).map_err(|_| self.diagnose::<T>(&[Step::name(name)], value)),
             None => diagnose::absent(name),
         }
+    }
+
+    /// Says what is wrong with a value, but names nothing in it where that could be a secret's part.
+    fn diagnose<T: DeserializeOwned>(&self, place: &[Step<'_>], value: &Value) -> Invalid {
+        if self.has_secrets { Invalid::TypeMismatch { path: Path::of(place) } } else { diagnose::value::<T>(place, value) }
     }
 
     /// Takes all that is left as one object.
@@ -68,7 +75,7 @@ impl Decoder {
     /// its reviewer has seen it as if it counted.
     pub fn rest<T: DeserializeOwned>(&mut self) -> Result<T, Invalid> {
         let rest = std::mem::replace(&mut self.arguments, Value::Object(Map::new()));
-        let value = T::deserialize(&rest).map_err(|_| diagnose::whole::<T>(&rest))?;
+        let value = T::deserialize(&rest).map_err(|_| self.diagnose::<T>(&[], &rest))?;
         match diagnose::unread_field::<T>(&rest) {
             Some(unread) => Err(unread),
             None => Ok(value),
@@ -81,7 +88,7 @@ impl Decoder {
     ///
     /// As for [`rest`](Self::rest).
     pub fn peek_rest<T: DeserializeOwned>(&self, besides: &[&str]) -> Result<T, Invalid> {
-        let mut rest = Self { arguments: self.arguments.clone() };
+        let mut rest = Self { arguments: self.arguments.clone(), has_secrets: self.has_secrets };
         besides.iter().for_each(|name| rest.discard(name));
         rest.rest()
     }

@@ -13,24 +13,17 @@ use serde_json::Value;
 
 use super::invalid::{Invalid, Path, Step};
 
-/// Says why `T` is not decoded from `value`, the argument called `name`.
+/// Says why `T` is not decoded from `value`, which stands at `place`.
 #[cold]
-pub(super) fn value<T: DeserializeOwned>(name: &str, value: &Value) -> Invalid {
-    let fault = T::deserialize(Probe::new(value)).err().unwrap_or_default();
-    fault.inside(Step::name(name.to_owned())).into_invalid()
-}
-
-/// Says why `T` is not decoded from the arguments as a whole.
-#[cold]
-pub(super) fn whole<T: DeserializeOwned>(arguments: &Value) -> Invalid {
-    T::deserialize(Probe::new(arguments)).err().unwrap_or_default().into_invalid()
+pub(super) fn value<T: DeserializeOwned>(place: &[Step<'_>], value: &Value) -> Invalid {
+    T::deserialize(Probe::new(value)).err().unwrap_or_default().at(place)
 }
 
 /// Finds a field that `T` skips when it is decoded from `arguments`.
 pub(super) fn unread_field<T: DeserializeOwned>(arguments: &Value) -> Option<Invalid> {
     let probe = Probe { value: arguments, place: Place::Top };
     let fault = T::deserialize(probe).err()?;
-    matches!(fault.kind, FaultKind::Unread).then(|| fault.into_invalid())
+    matches!(fault.kind, FaultKind::Unread).then(|| fault.at(&[]))
 }
 
 /// Decodes the argument that is not there: `None` to an `Option`, missing to any other type.
@@ -68,9 +61,9 @@ impl Fault {
         self
     }
 
-    fn into_invalid(self) -> Invalid {
-        let Self { kind, mut steps } = self;
-        steps.reverse();
+    fn at(self, place: &[Step<'_>]) -> Invalid {
+        let Self { kind, steps } = self;
+        let mut steps: Vec<_> = place.iter().cloned().chain(steps.into_iter().rev()).collect();
         let (last, error): (_, fn(Path) -> Invalid) = match kind {
             FaultKind::Type => (None, |path| Invalid::TypeMismatch { path }),
             FaultKind::Unread => (None, |path| Invalid::UnknownField { path }),

@@ -177,7 +177,7 @@ fn push_name(path: &mut String, name: &str) {
 
 impl fmt::Display for Path {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.0.is_empty() { f.write_str("the whole") } else { write!(f, "`{}`", self.0) }
+        if self.0.is_empty() { f.write_str("the value") } else { write!(f, "`{}`", self.0) }
     }
 }
 
@@ -220,7 +220,7 @@ mod tests {
         let path = Path::of(&[Step::name("items"), Step::Index(2), Step::name("sku")]);
         assert_eq!(path.as_str(), "items[2].sku");
         assert_eq!(Invalid::MissingField { path }.to_string(), "`items[2].sku` is missing: add it");
-        assert_eq!(Path::of(&[]).to_string(), "the whole");
+        assert_eq!(Path::of(&[]).to_string(), "the value");
     }
 
     #[test]

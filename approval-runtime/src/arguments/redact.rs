@@ -137,7 +137,7 @@ fn ends_with(field: &[u8], name: &[u8]) -> bool {
 /// What slots are made with: without it nobody can try out which secret a slot stands for.
 ///
 /// The slots of two processes are equal for equal secrets only if they share the key.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 pub struct RedactionKey([u8; 32]);
 
 impl RedactionKey {
@@ -240,5 +240,90 @@ pub(super) fn each_slot<'v>(value: &'v Value, steps: &mut Vec<Step<'v>>, visit: 
             }
         }
         _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secret_names_are_found() {
+        let names = SecretNames::default();
+        for name in [
+            "password",
+            "PASSWORD",
+            "db_password",
+            "dbPassword",
+            "pass word",
+            "Authorization",
+            "Proxy-Authorization",
+            "api_key",
+            "apikey",
+            "X-Api-Key",
+            "openai_api_key",
+            "accessToken",
+            "access_token_",
+            "csrftoken",
+            "client_secret",
+            "set-cookie",
+            "credentials",
+            "privateKey",
+            "pin",
+            "PIN",
+            "card_pin",
+            "cardPin",
+            "cardPIN",
+            "card.pin",
+            "cvv",
+            "smtp_pass",
+        ] {
+            assert!(names.matches(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn other_names_are_shown() {
+        let names = SecretNames::default();
+        for name in [
+            "",
+            "_",
+            "to",
+            "author",
+            "max_tokens",
+            "token_count",
+            "tokenizer",
+            "secretary",
+            "spin",
+            "SPIN",
+            "shipping",
+            "compass",
+            "bypass",
+            "key",
+            "keyboard",
+            "monkey",
+            "passenger",
+            "cookie_banner",
+            "laptop",
+            "otpauth",
+            "pass\u{E9}",
+            "\u{FF54}oken",
+        ] {
+            assert!(!names.matches(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn other_secret_names_can_be_set() {
+        let names = SecretNames::new(["IBAN", "tax-id", ""]);
+        assert!(names.matches("iban") && names.matches("customer_tax_id") && !names.matches("password"));
+        assert!(!SecretNames::new::<&str>([]).matches("password"));
+    }
+
+    #[test]
+    fn keys_are_random_and_unseen() {
+        let slot = || RedactionKey::random().slot("/a", "1");
+        assert_ne!(slot(), slot());
+        assert_eq!(format!("{:?}", RedactionKey::new([7; 32])), "RedactionKey(..)");
     }
 }

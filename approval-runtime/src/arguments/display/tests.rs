@@ -150,6 +150,7 @@ fn folding_begins_at_nine() {
 fn third_mark_is_escaped() {
     assert_eq!(text("e\u{301}\u{302}"), "\"e\u{301}\u{302}\"");
     assert_eq!(text("e\u{301}\u{302}\u{303}e\u{301}"), "\"e\u{301}\u{302}\\u{303}e\u{301}\"");
+    assert_eq!(text("ж\u{301}\u{302}ж\u{303}"), "\"ж\u{301}\u{302}ж\u{303}\"");
 }
 
 #[test]
@@ -178,7 +179,7 @@ fn common_letters_are_seen() {
     }
 }
 
-/// The ranges are Unicode's `Default_Ignorable_Code_Point` in full.
+/// The ranges are Unicode's `Default_Ignorable_Code_Point` in full, and the empty Braille pattern.
 #[test]
 fn ignorable_text_is_escaped() {
     let ignorable = [
@@ -191,6 +192,7 @@ fn ignorable_text_is_escaped() {
         ('\u{200B}', '\u{200F}'),
         ('\u{202A}', '\u{202E}'),
         ('\u{2060}', '\u{206F}'),
+        ('\u{2800}', '\u{2800}'),
         ('\u{3164}', '\u{3164}'),
         ('\u{FE00}', '\u{FE0F}'),
         ('\u{FEFF}', '\u{FEFF}'),

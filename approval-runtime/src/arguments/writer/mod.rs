@@ -9,23 +9,26 @@
 //! Everything that becomes canonical text is written here, from Rust values and from JSON text
 //! alike, so bounds, order, duplicates and redaction are decided once.
 
-use std::borrow::Cow;
+mod escape;
+mod place;
+mod secrets;
+
 use std::cmp::Ordering;
 use std::fmt::Write as _;
 
-use serde::Serialize;
+use crate::arguments::digest::Digest;
+use crate::arguments::invalid::{Invalid, Path};
+use crate::arguments::redact::{Hidden, HiddenValue};
+use crate::arguments::{CaptureSettings, MAX_BYTES, MAX_DEPTH, MAX_KEYS};
 
-use super::digest::Digest;
-use super::invalid::{Invalid, Path, Step};
-use super::redact::{Hidden, HiddenValue};
-use super::{CaptureSettings, MAX_BYTES, MAX_DEPTH, MAX_KEYS, SLOT};
+pub(in crate::arguments) use escape::escape_at;
 
 /// What `serde_json` names its own types with when they pass through a serializer.
-pub(super) const PRIVATE: &str = "$serde_json::private::";
+pub(in crate::arguments) const PRIVATE: &str = "$serde_json::private::";
 
 /// Whether a slot, the object that stands for a redacted value, may be written.
 #[derive(Debug)]
-pub(super) enum Slots {
+pub(in crate::arguments) enum Slots {
     /// No: its name is reserved.
     Refused,
     /// Yes, anywhere.
@@ -36,7 +39,7 @@ pub(super) enum Slots {
 
 /// Writing ended; [`Writer::finish`] says why.
 #[derive(Debug)]
-pub(super) struct Stopped;
+pub(in crate::arguments) struct Stopped;
 
 /// What may be written next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -91,7 +94,7 @@ struct Field {
 /// Writes one object in canonical form.
 ///
 /// It and all that holds it have no derived `Debug`: the text is not for logs.
-pub(super) struct Writer<'a> {
+pub(in crate::arguments) struct Writer<'a> {
     redaction: Option<CaptureSettings<'a>>,
     slots: Slots,
     text: String,
@@ -110,14 +113,14 @@ pub(super) struct Writer<'a> {
 }
 
 /// What was written.
-pub(super) struct Written {
-    pub(super) text: Box<str>,
-    pub(super) has_slots: bool,
-    pub(super) hidden: Option<Box<Hidden>>,
+pub(in crate::arguments) struct Written {
+    pub(in crate::arguments) text: Box<str>,
+    pub(in crate::arguments) has_slots: bool,
+    pub(in crate::arguments) hidden: Option<Box<Hidden>>,
 }
 
 impl<'a> Writer<'a> {
-    pub(super) fn new(redaction: Option<CaptureSettings<'a>>, slots: Slots) -> Self {
+    pub(in crate::arguments) fn new(redaction: Option<CaptureSettings<'a>>, slots: Slots) -> Self {
         let mut writer = Self {
             redaction,
             slots,
@@ -137,7 +140,7 @@ impl<'a> Writer<'a> {
         writer
     }
 
-    pub(super) fn finish(mut self) -> Result<Written, Invalid> {
+    pub(in crate::arguments) fn finish(mut self) -> Result<Written, Invalid> {
         if self.error.is_none() && !self.not_object {
             let _ = self.expect(Next::Other).and_then(|()| self.reserve(1)).and_then(|()| self.end_frame());
         }
@@ -156,40 +159,40 @@ impl<'a> Writer<'a> {
     }
 
     /// Lets the next value's fields join the top level; it has to be an object.
-    pub(super) fn join(&mut self) -> Result<(), Stopped> {
+    pub(in crate::arguments) fn join(&mut self) -> Result<(), Stopped> {
         self.expect(Next::Other)?;
         self.next = Next::Joined;
         Ok(())
     }
 
     /// Writes a text that needs no escapes and is no string.
-    pub(super) fn literal(&mut self, text: &str) -> Result<(), Stopped> {
+    pub(in crate::arguments) fn literal(&mut self, text: &str) -> Result<(), Stopped> {
         self.value(text.len())?;
         self.text.push_str(text);
         Ok(())
     }
 
-    pub(super) fn string(&mut self, string: &str) -> Result<(), Stopped> {
+    pub(in crate::arguments) fn string(&mut self, string: &str) -> Result<(), Stopped> {
         self.value(string.len())?;
-        self.push_string(string);
+        escape::push(&mut self.text, string);
         Ok(())
     }
 
-    pub(super) fn unsigned(&mut self, value: u64) -> Result<(), Stopped> {
+    pub(in crate::arguments) fn unsigned(&mut self, value: u64) -> Result<(), Stopped> {
         self.value(1)?;
         write!(self.text, "{value}").expect("a string takes every write");
         Ok(())
     }
 
-    pub(super) fn signed(&mut self, value: i64) -> Result<(), Stopped> {
+    pub(in crate::arguments) fn signed(&mut self, value: i64) -> Result<(), Stopped> {
         self.value(1)?;
         write!(self.text, "{value}").expect("a string takes every write");
         Ok(())
     }
 
-    /// Writes an `f64` or an `f32`, each in its own shortest form.
-    pub(super) fn float<F: Into<f64> + Serialize + Copy>(&mut self, value: F) -> Result<(), Stopped> {
-        if !value.into().is_finite() {
+    /// Writes a float as `serde_json` does.
+    pub(in crate::arguments) fn float(&mut self, value: f64) -> Result<(), Stopped> {
+        if !value.is_finite() {
             return Err(self.out_of_range());
         }
         let mut text = [0; 32];
@@ -200,7 +203,16 @@ impl<'a> Writer<'a> {
         self.literal(std::str::from_utf8(text).expect("a float's text is ASCII"))
     }
 
-    pub(super) fn open_object(&mut self) -> Result<(), Stopped> {
+    /// Writes a short float as the decimal number that it was most likely read from: 0.1, which is
+    /// not the same number as an `f32` and as an `f64`.
+    pub(in crate::arguments) fn short_float(&mut self, value: f32) -> Result<(), Stopped> {
+        let decimal: f64 = format!("{value:e}").parse().expect("a float's text is a float");
+        // The body's `f32` comes from an `f64`, and rounded twice 7.038531e-26 would be another one.
+        let exact = decimal as f32 == value;
+        self.float(if exact { decimal } else { value.into() })
+    }
+
+    pub(in crate::arguments) fn open_object(&mut self) -> Result<(), Stopped> {
         if self.next == Next::Joined {
             self.next = Next::Other;
             return Ok(());
@@ -208,7 +220,7 @@ impl<'a> Writer<'a> {
         self.open(Kind::Object)
     }
 
-    pub(super) fn open_array(&mut self) -> Result<(), Stopped> {
+    pub(in crate::arguments) fn open_array(&mut self) -> Result<(), Stopped> {
         self.open(Kind::Array)
     }
 
@@ -227,14 +239,14 @@ impl<'a> Writer<'a> {
     }
 
     /// Ends the innermost object or array.
-    pub(super) fn close(&mut self) -> Result<(), Stopped> {
+    pub(in crate::arguments) fn close(&mut self) -> Result<(), Stopped> {
         self.expect(Next::Other)?;
         // What joined the top level ends with it.
         if self.frames.len() > 1 { self.end_frame() } else { Ok(()) }
     }
 
     /// Begins an element of the innermost array.
-    pub(super) fn element(&mut self) -> Result<(), Stopped> {
+    pub(in crate::arguments) fn element(&mut self) -> Result<(), Stopped> {
         self.expect(Next::Other)?;
         self.count();
         self.next = Next::Value;
@@ -251,7 +263,7 @@ impl<'a> Writer<'a> {
     }
 
     /// Begins a field of the innermost object; [`Self::end_field`] follows its value.
-    pub(super) fn field(&mut self, name: &str) -> Result<(), Stopped> {
+    pub(in crate::arguments) fn field(&mut self, name: &str) -> Result<(), Stopped> {
         self.expect(Next::Other)?;
         self.reserve(name.len())?;
         self.keys += 1;
@@ -266,7 +278,7 @@ impl<'a> Writer<'a> {
         self.hiding |= secret;
 
         let start = self.text.len();
-        let plain = self.push_string(name);
+        let plain = escape::push(&mut self.text, name);
         let field = Field { name: offset(start), colon: offset(self.text.len()), end: 0, plain, secret };
         self.text.push(':');
         let frame = self.frames.last_mut().expect("the top level stays open");
@@ -283,7 +295,7 @@ impl<'a> Writer<'a> {
         Ok(())
     }
 
-    pub(super) fn end_field(&mut self) -> Result<(), Stopped> {
+    pub(in crate::arguments) fn end_field(&mut self) -> Result<(), Stopped> {
         self.expect(Next::Other)?;
         let field = *self.fields.last().expect("a field was begun");
         if field.secret {
@@ -291,80 +303,6 @@ impl<'a> Writer<'a> {
             self.redact(field)?;
         }
         self.fields.last_mut().expect("as above").end = offset(self.text.len());
-        Ok(())
-    }
-
-    fn check_reserved(&mut self, name: &str) -> Result<(), Stopped> {
-        if name == SLOT && !matches!(self.slots, Slots::Refused) {
-            self.frames.last_mut().expect("the top level stays open").slot = true;
-            return Ok(());
-        }
-        if name == SLOT || name.starts_with(PRIVATE) {
-            return Err(self.stop_at(name, |path| Invalid::ReservedKey { path }));
-        }
-        Ok(())
-    }
-
-    fn is_secret(&self, name: &str) -> bool {
-        self.redaction.is_some_and(|settings| {
-            settings.secret_names.matches(name) || settings.redact.iter().any(|path| self.stands_at(path, name))
-        })
-    }
-
-    /// Whether a field of this name in the innermost object has this dotted path. Arrays take no
-    /// step in it.
-    fn stands_at(&self, path: &str, name: &str) -> bool {
-        let Some(mut rest) = path.strip_suffix(name) else {
-            return false;
-        };
-        for field in self.open_fields().rev() {
-            let parent = rest.strip_suffix('.');
-            match parent.and_then(|rest| rest.strip_suffix(&*self.name(field))) {
-                Some(before) => rest = before,
-                None => return false,
-            }
-        }
-        rest.is_empty()
-    }
-
-    /// Puts a slot in the place of the secret that was just written.
-    fn redact(&mut self, field: Field) -> Result<(), Stopped> {
-        let start = field.colon as usize + 1;
-        if let Slots::Only(_) = self.slots {
-            // A slot in its old place was checked when it ended; anything else is a new secret.
-            return if self.text[start..].starts_with("{\"$redacted\":") {
-                Ok(())
-            } else {
-                Err(self.stop(|path| Invalid::RedactedChanged { path }))
-            };
-        }
-        let settings = self.redaction.expect("only a list of names makes a secret");
-        let value = Box::<str>::from(&self.text[start..]);
-        let pointer = self.pointer();
-        let slot = settings.key.slot(&pointer, &value);
-        self.text.truncate(start);
-        write!(self.text, "{{\"{SLOT}\":\"{slot}\"}}").expect("a string takes every write");
-        self.has_slots = true;
-        self.hidden_bytes += value.len();
-        self.hidden.push(HiddenValue { pointer: pointer.into(), slot, value });
-        Ok(())
-    }
-
-    /// Judges an object that has a field named like a slot's.
-    fn check_slot(&mut self, start: usize) -> Result<(), Stopped> {
-        let text = &self.text[start..];
-        let hex = text.strip_prefix("{\"$redacted\":\"").and_then(|rest| rest.strip_suffix("\"}"));
-        let hash = hex.and_then(|hex| hex.parse::<Digest>().ok());
-        if hash.is_none() {
-            return Err(self.stop(|path| Invalid::ReservedKey { path }));
-        }
-        if let Slots::Only(known) = &self.slots {
-            let pointer = self.pointer();
-            if !known.iter().any(|(place, slot)| *place == pointer && Some(*slot) == hash) {
-                return Err(self.stop(|path| Invalid::RedactedChanged { path }));
-            }
-        }
-        self.has_slots = true;
         Ok(())
     }
 
@@ -408,82 +346,18 @@ impl<'a> Writer<'a> {
         }
     }
 
-    /// A field's name, its escapes resolved.
-    fn name(&self, field: &Field) -> Cow<'_, str> {
-        let quoted = &self.text[field.name as usize..field.colon as usize];
-        if field.plain {
-            Cow::Borrowed(&quoted[1..quoted.len() - 1])
-        } else {
-            Cow::Owned(serde_json::from_str(quoted).expect("a name is a JSON string"))
-        }
-    }
-
-    /// The fields that the innermost object or array stands in, the outermost first.
-    fn open_fields(&self) -> impl DoubleEndedIterator<Item = &Field> {
-        let inner = self.frames.windows(2).filter(|pair| pair[1].fields > pair[0].fields);
-        inner.map(|pair| &self.fields[pair[1].fields - 1])
-    }
-
-    /// The steps to the value that is being written, or was written last.
-    fn steps(&self) -> Vec<Step<'_>> {
-        let ends = self.frames.iter().skip(1).map(|frame| frame.fields);
-        self.frames
-            .iter()
-            .zip(ends.chain([self.fields.len()]))
-            .filter(|(frame, end)| frame.len > 0 && (frame.kind == Kind::Array || *end > frame.fields))
-            .map(|(frame, end)| match frame.kind {
-                Kind::Object => Step::Name(self.name(&self.fields[end - 1])),
-                Kind::Array => Step::Index(frame.len - 1),
-            })
-            .collect()
-    }
-
-    fn pointer(&self) -> String {
-        Step::pointer(&self.steps())
-    }
-
-    fn path(&self, last: Option<&str>) -> Path {
-        let mut steps = self.steps();
-        steps.extend(last.map(Step::name));
-        Path::of(&steps)
-    }
-
     fn duplicate(&mut self, field: Field) -> Stopped {
         let name = self.name(&field).into_owned();
         self.stop_at(&name, |path| Invalid::DuplicateKey { path })
     }
 
-    pub(super) fn out_of_range(&mut self) -> Stopped {
+    pub(in crate::arguments) fn out_of_range(&mut self) -> Stopped {
         self.stop(|path| Invalid::NumberOutOfRange { path })
     }
 
     /// The value cannot be written; does nothing if an error was found before.
-    pub(super) fn unsupported(&mut self) -> Stopped {
+    pub(in crate::arguments) fn unsupported(&mut self) -> Stopped {
         self.stop(|path| Invalid::Unsupported { path })
-    }
-
-    /// Ends writing with an error at the value that is being written.
-    #[cold]
-    pub(super) fn stop(&mut self, error: impl FnOnce(Path) -> Invalid) -> Stopped {
-        if self.error.is_none() {
-            self.error = Some(error(self.path(None)));
-        }
-        self.next = Next::Nothing;
-        Stopped
-    }
-
-    /// Ends writing with an error at a field of the innermost object.
-    #[cold]
-    pub(super) fn stop_at(&mut self, name: &str, error: impl FnOnce(Path) -> Invalid) -> Stopped {
-        // The object's last field, if it has one, is not on the way to this one.
-        if let Some(frame) = self.frames.last() {
-            self.fields.truncate(frame.fields);
-        }
-        if self.error.is_none() {
-            self.error = Some(error(self.path(Some(name))));
-        }
-        self.next = Next::Nothing;
-        Stopped
     }
 
     fn expect(&mut self, next: Next) -> Result<(), Stopped> {
@@ -510,52 +384,6 @@ impl<'a> Writer<'a> {
         }
         Ok(())
     }
-
-    /// Writes a string and says whether it needed no escape.
-    fn push_string(&mut self, string: &str) -> bool {
-        self.text.push('"');
-        let mut rest = string;
-        while let Some(at) = escape_at(rest) {
-            self.text.push_str(&rest[..at]);
-            let byte = rest.as_bytes()[at];
-            match byte {
-                b'"' => self.text.push_str("\\\""),
-                b'\\' => self.text.push_str("\\\\"),
-                b'\n' => self.text.push_str("\\n"),
-                b'\r' => self.text.push_str("\\r"),
-                b'\t' => self.text.push_str("\\t"),
-                0x08 => self.text.push_str("\\b"),
-                0x0C => self.text.push_str("\\f"),
-                _ => write!(self.text, "\\u{byte:04x}").expect("a string takes every write"),
-            }
-            rest = &rest[at + 1..];
-        }
-        self.text.push_str(rest);
-        self.text.push('"');
-        rest.len() == string.len()
-    }
-}
-
-/// Finds the first byte that cannot stand in a JSON string as it is.
-///
-/// Looks at eight bytes at a time. In each sum below a byte's highest bit says that the byte is one
-/// of those; a carry can only make a byte behind the first one say so too.
-pub(super) fn escape_at(text: &str) -> Option<usize> {
-    const ONES: u64 = u64::MAX / 255;
-    const HIGH: u64 = ONES << 7;
-    let below = |word: u64, bound: u64| word.wrapping_sub(ONES * bound) & !word;
-    let (words, rest) = text.as_bytes().as_chunks::<8>();
-    for (index, word) in words.iter().enumerate() {
-        let word = u64::from_le_bytes(*word);
-        let quote = word ^ (ONES * u64::from(b'"'));
-        let backslash = word ^ (ONES * u64::from(b'\\'));
-        let found = (below(word, 0x20) | below(quote, 1) | below(backslash, 1)) & HIGH;
-        if found != 0 {
-            return Some(index * 8 + found.trailing_zeros() as usize / 8);
-        }
-    }
-    let at = rest.iter().position(|&byte| byte < b' ' || byte == b'"' || byte == b'\\');
-    at.map(|at| words.len() * 8 + at)
 }
 
 /// Offsets fit: the text is checked before each part is written.
