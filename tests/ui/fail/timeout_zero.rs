@@ -1,0 +1,15 @@
+use approval_runtime::{Refusal, requires_approval};
+
+#[requires_approval(timeout = 0)]
+async fn send_email(to: String) -> Result<String, Refusal> {
+    Ok(to)
+}
+
+#[requires_approval(timeout = "0m")]
+async fn send_letter(to: String) -> Result<String, Refusal> {
+    Ok(to)
+}
+
+fn main() {
+    let _ = (send_email(String::new()), send_letter(String::new()));
+}
