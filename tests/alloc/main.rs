@@ -1,0 +1,71 @@
+//! What a call asks of the allocator, counted on the test's own thread.
+
+// Only the count of calls is of interest here, not that of bytes.
+#[allow(dead_code)]
+#[path = "../../approval-runtime/benches/gate/counting.rs"]
+mod counting;
+
+use approval_runtime::{Agent, ApprovalGate, ApprovalPolicy, Decision, Refusal, Reviewer, requires_approval};
+use counting::Counting;
+use tokio::task::yield_now;
+
+#[global_allocator]
+static GLOBAL: Counting = Counting;
+
+/// Gives its arguments back: neither it nor its caller frees or copies them.
+#[requires_approval]
+async fn send_email(to: String, subject: String, body: String) -> Result<[String; 3], Refusal> {
+    Ok([to, subject, body])
+}
+
+/// How often one call asks the allocator for memory.
+async fn allocations_of_a_call() -> u64 {
+    let [to, subject, body] = ["bob@example.com", "Hello", "The figures."].map(String::from);
+    let before = counting::calls();
+    let sent = send_email(to, subject, body).await;
+    let allocations = counting::calls() - before;
+    assert!(sent.is_ok_and(|[to, ..]| to == "bob@example.com"));
+    allocations
+}
+
+fn gate(policy: ApprovalPolicy) -> ApprovalGate {
+    let gate = ApprovalGate::builder().policy(policy).without_notifier();
+    gate.build().expect("the policy names a tool of this file")
+}
+
+#[tokio::test]
+async fn passing_call_allocates_nothing() {
+    let gate = gate(ApprovalPolicy::new().pass_through("send_email"));
+    assert_eq!(gate.scope(allocations_of_a_call()).await, 0);
+    let of_an_agent = Agent::new("billing").scope(allocations_of_a_call());
+    assert_eq!(gate.scope(of_an_agent).await, 0);
+}
+
+#[tokio::test]
+async fn installed_gate_allocates_nothing() {
+    let policy = ApprovalPolicy::new().pass_through("send_email");
+    let gate = ApprovalGate::builder().policy(policy).without_notifier();
+    gate.install().expect("no other test of this program installs one");
+    assert_eq!(allocations_of_a_call().await, 0);
+    assert_eq!(Agent::new("billing").scope(allocations_of_a_call()).await, 0);
+}
+
+/// Shows that the tests above can fail: the same call, asked about, is seen to allocate.
+#[tokio::test]
+async fn asked_call_is_counted() {
+    let gate = gate(ApprovalPolicy::new());
+    let reviewing = async {
+        loop {
+            for request in gate.get_pending().await.expect("the store is in memory") {
+                let decision = Decision::approve(Reviewer::new("alice"), request.digest());
+                gate.decide(request.id(), decision).await.expect("nobody else decides");
+            }
+            yield_now().await;
+        }
+    };
+    let allocations = tokio::select! {
+        allocations = gate.scope(allocations_of_a_call()) => allocations,
+        () = reviewing => 0,
+    };
+    assert!(allocations > 0);
+}

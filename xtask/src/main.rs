@@ -1,0 +1,44 @@
+//! Everything a person or CI runs. `cargo xtask help` lists it.
+
+mod bench;
+mod command;
+mod test;
+mod tools;
+
+use std::env;
+use std::process::ExitCode;
+
+const HELP: &str = "\
+Usage: cargo xtask <command>
+
+  test [step ..]     everything CI runs, or only the steps named
+  bench [figure ..]  the figures of the README, or only those named
+  bless              writes the expected .stderr of every tests/ui/fail case anew; read the diff
+  help               this text
+";
+
+fn main() -> ExitCode {
+    let mut args = env::args().skip(1);
+    let command = args.next();
+    let rest: Vec<String> = args.collect();
+    let passed = match command.as_deref() {
+        Some("test") => test::run(&rest),
+        Some("bench") => bench::run(&rest),
+        Some("bless") => bless(),
+        None | Some("help" | "--help" | "-h") => {
+            print!("{HELP}\n{}\n{}", test::help(), bench::help());
+            true
+        }
+        Some(unknown) => {
+            eprint!("no command `{unknown}`\n\n{HELP}");
+            false
+        }
+    };
+    if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn bless() -> bool {
+    let mut ui = command::cargo(["test", "--package", "approval-tests", "--test", "ui"]);
+    ui.env("TRYBUILD", "overwrite");
+    command::passes(&mut ui)
+}
