@@ -6,6 +6,7 @@
 use approval_runtime::Reviewer;
 use axum::http::header::{AUTHORIZATION, COOKIE};
 use axum::http::{HeaderMap, HeaderValue};
+use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine as _};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
@@ -49,7 +50,7 @@ impl Keys {
     /// Browsers share cookies between ports, so the cookie's name holds the port: two servers on one machine do not sign
     /// each other's reviewers out.
     pub(crate) fn generate(reviewer: Reviewer, port: u16) -> Result<(Self, String), getrandom::Error> {
-        let token = hex(&random::<32>()?);
+        let token = BASE64_URL_SAFE_NO_PAD.encode(random::<32>()?);
         let keys =
             Self { reviewer, token: hash(&token), secret: random()?, cookie: format!("approvals_{port}").into_boxed_str() };
         Ok((keys, token))
@@ -171,7 +172,7 @@ mod tests {
     #[test]
     fn token_is_256_bits_and_not_kept() {
         let (keys, token) = keys();
-        assert_eq!(token.len(), 64);
+        assert_eq!(token.len(), 43, "256 bits, six a character");
         assert_eq!(keys.token, hash(&token));
         assert!(!format!("{keys:?}").contains(&token));
         assert_ne!(token, self::keys().1);
@@ -188,7 +189,7 @@ mod tests {
             assert!(!keys.is_token(&changed), "digit {at}");
         }
         assert!(!keys.is_token(""));
-        assert!(!keys.is_token(&token[..63]));
+        assert!(!keys.is_token(&token[..42]));
         assert!(!keys.is_token(&format!("{token}0")));
     }
 
