@@ -17,8 +17,9 @@ use approval_runtime::arguments::display::text;
 use approval_runtime::{Agent, ApprovalGate, ApprovalPolicy, Reviewer, requires_approval};
 use approval_server::{Bound, ServeError, Server};
 
-// The tools. One line above a function is all that it takes; whoever calls it calls it as before. They return what a model
-// reads: for a call that did not run, a sentence such as "Action 'send_email' was rejected by alice."
+// The tools. One line above a function is all that it takes; whoever calls it calls it as before. These return what a model
+// reads: of a call that did not run, a sentence such as "Action 'send_email' was rejected by alice." With a `Result` the
+// caller gets a `Refusal` to match on, as in `typed_error.rs`.
 
 /// Sends an email. To a colleague it goes at once; for anybody else, people have two minutes to decide.
 #[requires_approval(timeout = 120, effect = external, auto_approve = is_colleague(to))]
@@ -75,7 +76,7 @@ async fn support() {
     search_records("Anna Berg").await;
     send_email("books@company.com", "Invoice 18", "It is invoice 17 once more.").await;
     delete_record("invoices", 18).await;
-    process_payment(240.0, "Anna Berg").await;
+    process_payment(240.0, "Anna Berg").await; // refused, so over to those who may
     Agent::new("billing").scope(billing()).await;
 }
 
@@ -99,7 +100,8 @@ async fn main() -> ExitCode {
         return ExitCode::from(2);
     };
     run(port).await.unwrap_or_else(|error| {
-        eprintln!("quickstart: {error}");
+        let cause = error.source().map(|cause| format!(": {cause}")).unwrap_or_default();
+        eprintln!("quickstart: {error}{cause}");
         ExitCode::FAILURE
     })
 }
@@ -109,7 +111,7 @@ async fn run(port: u16) -> Result<ExitCode, Box<dyn std::error::Error>> {
     let gate = ApprovalGate::builder()
         .policy_for("support", support_policy())
         .policy_for("billing", billing_policy())
-        .notifier(screen::Asking::new(you.clone()))
+        .notifier(screen::Asking::new(you.clone())) // shows each call that waits, and asks in the terminal if there is one
         .install()?;
     let server = bind(&gate, &you, port).await?;
     screen::open(&gate, &server, port);
@@ -124,7 +126,7 @@ async fn run(port: u16) -> Result<ExitCode, Box<dyn std::error::Error>> {
             ExitCode::SUCCESS
         }
         // Dropping the agents withdraws the call that waits.
-        _ = tokio::signal::ctrl_c() => { screen::end("Stopped by Ctrl-C"); ExitCode::from(130) }
+        () = screen::ctrl_c() => { screen::end("Stopped by Ctrl-C"); ExitCode::from(130) }
         () = screen::follow(&gate) => ExitCode::SUCCESS,
     };
     drop(stop);

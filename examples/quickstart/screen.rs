@@ -102,13 +102,26 @@ pub(crate) async fn follow(gate: &ApprovalGate) {
     }
 }
 
+/// Waits for Ctrl-C, and leaves the line in which a terminal shows it.
+pub(crate) async fn ctrl_c() {
+    if tokio::signal::ctrl_c().await.is_err() {
+        std::future::pending::<()>().await; // nobody can press it here
+    }
+    if stdin().is_terminal() {
+        on_screen(|screen| {
+            screen.asks = false;
+            screen.print("\n");
+        });
+    }
+}
+
 /// Shows each call that waits, then asks about it where there is a terminal to ask in.
 #[derive(Debug)]
 pub(crate) struct Asking(Terminal);
 
 impl Asking {
     pub(crate) fn new(reviewer: Reviewer) -> Self {
-        Self(Terminal::new().reviewer(reviewer))
+        Self(Terminal::new().reviewer(reviewer).quiet())
     }
 }
 
@@ -186,7 +199,10 @@ impl Screen {
         }
         let approve = format!("{{\"approved\": true, \"digest\":\n    \"{}\"}}", request.digest());
         let (approve, reject) = (self.curl(request, &approve), self.curl(request, "{\"approved\": false}"));
-        let _ = writeln!(text, "\n  To approve:\n{approve}\n  To reject:\n{reject}\n");
+        let _ = writeln!(text, "\n  To approve:\n{approve}\n  To reject:\n{reject}");
+        if !asks {
+            text.push('\n'); // the terminal's question brings an empty line of its own
+        }
         self.print(&text);
         self.asks = asks;
     }
@@ -196,8 +212,7 @@ impl Screen {
         let (server, token, id) = (&self.server, &self.token, request.id());
         let command = format!(
             r#"  curl -H 'Content-Type: application/json' \
-    -H "Authorization: Bearer \
-    {token}" \
+    -H 'Authorization: Bearer {token}' \
     -d '{body}' \
     {server}/approvals/{id}/decide"#
         );

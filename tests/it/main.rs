@@ -9,6 +9,7 @@ mod faults;
 mod lifetimes;
 mod notify;
 mod policy;
+mod quickstart;
 mod reviewers;
 mod server;
 mod support;

@@ -409,6 +409,8 @@ impl ApprovalGate {
 
     /// Tells whoever waits, reads events, or reviews. Called after the commit.
     fn announce(&self, transition: Transition, request: &ApprovalRequest) {
+        // Readers first: a call that is woken goes on at once, on another thread, and its effects come after their cause.
+        self.inner.hub.tell(|| EventKind::from(transition), request);
         match transition {
             Transition::Voted
             | Transition::Approved
@@ -419,7 +421,6 @@ impl ApprovalGate {
             Transition::Requested => self.notify(request),
             _ => {}
         }
-        self.inner.hub.tell(|| EventKind::from(transition), request);
     }
 
     fn notify(&self, request: &ApprovalRequest) {

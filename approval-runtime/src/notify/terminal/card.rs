@@ -8,7 +8,7 @@ use crate::arguments::display;
 use crate::request::{ApprovalRequest, ApprovalStatus};
 
 /// How to answer.
-pub(super) const HINT: &str = "  y = approve, n = reject, n and why = reject with a comment; then Enter: ";
+pub(super) const HINT: &str = "  y = approve, n = reject, n and why = reject with a comment; then Enter\n";
 
 /// A label's column.
 const LABEL: usize = 12;

@@ -31,6 +31,7 @@ const DEAD_TIME: Duration = Duration::from_millis(500);
 #[derive(Debug)]
 pub struct Terminal {
     reviewer: Reviewer,
+    quiet: bool,
     open: Arc<AtomicBool>,
     questions: Mutex<Option<mpsc::UnboundedSender<Notice>>>,
 }
@@ -46,13 +47,21 @@ impl Terminal {
     #[must_use]
     pub fn new() -> Self {
         let open = Arc::new(AtomicBool::new(std::io::stdin().is_terminal()));
-        Self { reviewer: Reviewer::new("terminal"), open, questions: Mutex::new(None) }
+        Self { reviewer: Reviewer::new("terminal"), quiet: false, open, questions: Mutex::new(None) }
     }
 
     /// Names who sits at the terminal, with their roles.
     #[must_use]
     pub fn reviewer(mut self, reviewer: Reviewer) -> Self {
         self.reviewer = reviewer;
+        self
+    }
+
+    /// Only asks: what became of a request the program says by itself, for example from
+    /// [`ApprovalGate::events`](crate::ApprovalGate::events).
+    #[must_use]
+    pub const fn quiet(mut self) -> Self {
+        self.quiet = true;
         self
     }
 }
@@ -72,7 +81,12 @@ impl Notifier for Terminal {
             let mut questions = self.questions.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
             let questions = questions.get_or_insert_with(|| {
                 let (sender, receiver) = mpsc::unbounded_channel();
-                let prompt = Prompt { reviewer: self.reviewer.clone(), lines: Lines::of_stdin(), out: std::io::stderr() };
+                let prompt = Prompt {
+                    reviewer: self.reviewer.clone(),
+                    quiet: self.quiet,
+                    lines: Lines::of_stdin(),
+                    out: std::io::stderr(),
+                };
                 tokio::spawn(prompt.run(receiver, Arc::clone(&self.open)));
                 sender
             });
@@ -87,6 +101,7 @@ impl Notifier for Terminal {
 /// The conversation with the person at the terminal.
 struct Prompt<W> {
     reviewer: Reviewer,
+    quiet: bool,
     lines: Lines,
     out: W,
 }
@@ -116,6 +131,12 @@ impl<W: Write> Prompt<W> {
         let _ = self.out.write_all(text.as_bytes()).and_then(|()| self.out.flush());
     }
 
+    fn end(&mut self, request: &ApprovalRequest) {
+        if !self.quiet {
+            self.say(&format!("  {}\n", card::ending(request)));
+        }
+    }
+
     async fn ask(&mut self, notice: &Notice) -> Result<(), Closed> {
         let id = notice.request.id();
         let mut shown: Option<(u32, Instant)> = None;
@@ -130,7 +151,7 @@ impl<W: Write> Prompt<W> {
             };
             if request.status() != ApprovalStatus::Pending {
                 if shown.is_some() {
-                    self.say(&format!("\n  {}\n", card::ending(&request)));
+                    self.end(&request);
                 }
                 return Ok(());
             }
@@ -152,7 +173,7 @@ impl<W: Write> Prompt<W> {
             };
             match notice.decider.decide(id, decision.door("terminal")).await {
                 Ok(request) => {
-                    self.say(&format!("  {}\n", card::ending(&request)));
+                    self.end(&request);
                     return Ok(());
                 }
                 Err(DecideError::AlreadyDecided { request }) => {

@@ -47,7 +47,7 @@ fn desk() -> Desk {
     let (reader, keyboard) = io::pipe().unwrap();
     let screen = Screen::default();
     let lines = Lines::of(|| BufReader::new(reader));
-    let prompt = Prompt { reviewer: Reviewer::new("tess"), lines, out: screen.clone() };
+    let prompt = Prompt { reviewer: Reviewer::new("tess"), quiet: false, lines, out: screen.clone() };
     Desk { gate, screen, keyboard, prompt }
 }
 
