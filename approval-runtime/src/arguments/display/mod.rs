@@ -10,7 +10,7 @@ use std::fmt::Write as _;
 use serde_json::Value;
 use unicode_properties::{GeneralCategory as Category, UnicodeGeneralCategory as _};
 
-use super::SLOT;
+use super::redact::slot_of;
 
 /// White space is folded from this many on.
 const RUN: usize = 9;
@@ -53,11 +53,6 @@ pub fn value(value: &Value) -> String {
     shown
 }
 
-/// Whether this is what stands in place of a redacted value.
-fn is_slot(value: &Value) -> bool {
-    value.as_object().is_some_and(|fields| fields.len() == 1 && fields.get(SLOT).is_some_and(Value::is_string))
-}
-
 fn push_value(shown: &mut String, value: &Value) {
     match value {
         Value::Null => shown.push_str("null"),
@@ -74,7 +69,7 @@ fn push_value(shown: &mut String, value: &Value) {
             }
             shown.push(']');
         }
-        Value::Object(_) if is_slot(value) => shown.push_str("[redacted]"),
+        Value::Object(_) if slot_of(value).is_some() => shown.push_str("[redacted]"),
         Value::Object(fields) => {
             shown.push('{');
             for (index, (name, field)) in fields.iter().enumerate() {

@@ -68,6 +68,13 @@ fn decode_errors_name_the_place() {
 }
 
 #[test]
+fn long_tuples_are_refused() {
+    let captured = capture(&json!([[1, 2], [1, 2, 3]])).unwrap();
+    let error = decoded::<Vec<(u8, u8)>>(&captured).unwrap_err();
+    assert_eq!(error.to_string(), "`a[1]` has the wrong type or form: give what the tool takes there");
+}
+
+#[test]
 fn arguments_are_taken_one_by_one() {
     let captured = read(r#"{"amount":5,"to":"bob"}"#).unwrap();
     let mut decoder = Decoder::new(&captured.arguments, None).unwrap();
