@@ -8,9 +8,9 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+use crate::door::Door;
 use crate::json;
 use crate::problem::Problem;
-use crate::router::Door;
 
 pub(crate) async fn pending(door: &Door) -> Result<Response, Problem> {
     Ok(json(&door.gate.get_pending().await?))

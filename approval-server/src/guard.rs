@@ -4,7 +4,6 @@
 //! Loopback keeps other machines out, but not the pages in the reviewer's own browser. A page can post a form here, and by
 //! pointing its own name at 127.0.0.1 (DNS rebinding) it could read the answers too.
 
-use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
@@ -16,8 +15,9 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
+use crate::door::Door;
+use crate::hosts::Hosts;
 use crate::problem::Problem;
-use crate::router::Door;
 
 const HEADERS: [(HeaderName, HeaderValue); 7] = [
     (CACHE_CONTROL, HeaderValue::from_static("no-store")),
@@ -33,32 +33,6 @@ const HEADERS: [(HeaderName, HeaderValue); 7] = [
     (X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
     (X_FRAME_OPTIONS, HeaderValue::from_static("DENY")),
 ];
-
-/// The names under which the server may be spoken to.
-#[derive(Debug)]
-pub(crate) struct Hosts(Vec<Box<str>>);
-
-impl Hosts {
-    /// Names the ways to write the address of a server on loopback.
-    pub(crate) fn loopback(bound: SocketAddr) -> Self {
-        let own = match bound.ip().to_canonical() {
-            IpAddr::V4(ip) => ip.to_string(),
-            IpAddr::V6(ip) => format!("[{ip}]"),
-        };
-        let mut hosts = Vec::new();
-        for name in ["localhost", "127.0.0.1", "[::1]", &own] {
-            hosts.push(format!("{name}:{}", bound.port()).into_boxed_str());
-            if bound.port() == 80 {
-                hosts.push(name.into());
-            }
-        }
-        Self(hosts)
-    }
-
-    fn contains(&self, host: &str) -> bool {
-        self.0.iter().any(|name| name.eq_ignore_ascii_case(host))
-    }
-}
 
 /// Lets a request in, or answers it; either way the answer gets the headers.
 pub(crate) async fn guard(State(door): State<Arc<Door>>, request: Request, next: Next) -> Response {

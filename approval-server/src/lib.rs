@@ -43,10 +43,13 @@
 
 mod api;
 mod auth;
+mod door;
 mod guard;
+mod hosts;
 mod json;
 mod pages;
 mod problem;
+mod query;
 mod router;
 mod server;
 

@@ -14,8 +14,9 @@ use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use maud::{DOCTYPE, Markup, html};
 
 use crate::auth::Session;
+use crate::door::Door;
 use crate::problem::Problem;
-use crate::router::{Door, parameter};
+use crate::query::parameter;
 
 /// How many requests the page shows. Nobody reads more at a time.
 const SHOWN: usize = 100;

@@ -1,10 +1,9 @@
 //! The routes, and what each of them passes before it is answered.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
-use approval_runtime::{ApprovalGate, RequestId};
+use approval_runtime::RequestId;
 use axum::body::Bytes;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{DefaultBodyLimit, FromRequest, Path, Request, State};
@@ -15,8 +14,10 @@ use axum::routing::{get, post};
 use axum::{Router, middleware};
 
 use crate::auth::{Credential, Keys};
-use crate::guard::{self, Hosts};
+use crate::door::Door;
+use crate::guard;
 use crate::problem::Problem;
+use crate::query::parameter;
 use crate::{api, pages};
 
 /// The largest body that is read. The gate's own bound on arguments is 256 KiB; escapes can make JSON text longer than that.
@@ -24,14 +25,6 @@ const MAX_BODY: usize = 1024 * 1024;
 
 /// How long a client may take to send its body.
 const BODY_TIME: Duration = Duration::from_secs(10);
-
-/// What all routes share. Nothing in it changes, so there is nothing to lock.
-#[derive(Debug)]
-pub(crate) struct Door {
-    pub(crate) gate: ApprovalGate,
-    pub(crate) keys: Keys,
-    pub(crate) hosts: Hosts,
-}
 
 pub(crate) fn router(door: Arc<Door>) -> Router {
     Router::new()
@@ -94,11 +87,6 @@ async fn decide(State(door): State<Arc<Door>>, id: Id, request: Request) -> Resu
             Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", detail))
         }
     }
-}
-
-/// Returns the first parameter of this name in a query.
-pub(crate) fn parameter<'q>(query: &'q str, name: &str) -> Option<Cow<'q, str>> {
-    form_urlencoded::parse(query.as_bytes()).find_map(|(key, value)| (key == name).then_some(value))
 }
 
 fn reads_html(headers: &HeaderMap) -> bool {

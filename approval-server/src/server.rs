@@ -13,8 +13,9 @@ use tokio::sync::oneshot;
 use tokio::time::timeout;
 
 use crate::auth::Keys;
-use crate::guard::Hosts;
-use crate::router::{self, Door};
+use crate::door::Door;
+use crate::hosts::Hosts;
+use crate::router;
 
 /// How long answers that are under way at shutdown have to be sent.
 const DRAIN: Duration = Duration::from_secs(1);

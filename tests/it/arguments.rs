@@ -1,4 +1,4 @@
-//! What the body gets is what was shown, value by value (I5). The suite runs this also with serde_json's
+//! What the body gets is what was shown, value by value (I5). The suite runs this also with `serde_json`'s
 //! `arbitrary_precision` and `preserve_order` on.
 
 use approval_runtime::ApprovalRequest;

@@ -87,10 +87,10 @@ fn gate_outlives_its_runtime() {
 fn i25_ended_runtime_withdraws_its_calls() {
     let (gate, starts) = (gate(), Starts::default());
     let first = runtime();
-    let task = first.block_on(async {
-        let task = spawn_pay(&gate, &starts);
+    let mut task = None;
+    first.block_on(async {
+        task = Some(spawn_pay(&gate, &starts));
         pending(&gate).await;
-        task
     });
     drop(first);
     drop(task);

@@ -12,6 +12,7 @@ pub mod display;
 mod invalid;
 mod key;
 mod redact;
+mod slot;
 pub mod strict;
 mod writer;
 

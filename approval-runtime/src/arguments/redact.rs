@@ -7,9 +7,9 @@ use serde_json::Value;
 use sha2::Sha256;
 use uuid::Uuid;
 
-use super::SLOT;
 use super::digest::Digest;
 use super::invalid::{Invalid, Path, Step};
+use super::slot::slot_of;
 
 /// The names whose values are redacted unless other names are set.
 ///
@@ -211,12 +211,6 @@ impl fmt::Debug for Hidden {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Hidden({} values)", self.values.len())
     }
-}
-
-/// The hash in a slot, if this is one.
-pub(super) fn slot_of(value: &Value) -> Option<Digest> {
-    let fields = value.as_object().filter(|fields| fields.len() == 1)?;
-    fields.get(SLOT)?.as_str()?.parse().ok()
 }
 
 /// Visits every slot, the outermost where they stand in each other.

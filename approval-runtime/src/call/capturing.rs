@@ -5,9 +5,9 @@ use std::fmt;
 use serde_json::Value;
 
 use super::Asked;
-use crate::BoxFuture;
 use crate::agent::Agent;
 use crate::arguments::{Capture, Captured, Decoder, Invalid};
+use crate::boxed::BoxFuture;
 use crate::gate::{ApprovalGate, Asking};
 use crate::policy::{Judgement, Ruling};
 use crate::refusal::Refusal;

@@ -9,7 +9,7 @@ use std::task::Poll;
 use uuid::Uuid;
 
 use super::waiting::in_background;
-use crate::BoxFuture;
+use crate::boxed::BoxFuture;
 use crate::gate::{NotApplied, RunningBody};
 use crate::request::{ApprovalRequest, Event, Outcome};
 

@@ -7,8 +7,8 @@ use uuid::Uuid;
 
 use super::running::Permit;
 use super::waiting::{BY_CALLER, Gone, Waiting};
-use crate::BoxFuture;
 use crate::arguments::{Decoder, Hidden, Invalid};
+use crate::boxed::BoxFuture;
 use crate::gate::{ApprovalGate, Asking, NotApplied, RunningBody};
 use crate::policy::Ruling;
 use crate::refusal::Refusal;

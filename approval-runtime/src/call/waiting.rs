@@ -11,7 +11,7 @@ use chrono::{DateTime, Utc};
 use tokio::runtime::Handle;
 use tokio::time::{Instant, sleep, sleep_until};
 
-use crate::BoxFuture;
+use crate::boxed::BoxFuture;
 use crate::gate::{ApprovalGate, Asking, NotApplied};
 use crate::refusal::Refusal;
 use crate::request::{ApprovalRequest, ApprovalStatus, EndedBecause, Event, RequestId, Verdict};

@@ -13,10 +13,10 @@ use chrono::{DateTime, Utc};
 use serde_json::Value;
 
 pub use self::builder::{ApprovalGateBuilder, BuildError};
-use crate::BoxFuture;
 use crate::agent::Agent;
 use crate::arguments::{Arguments, CaptureSettings, Invalid, RedactionKey, SecretNames};
-use crate::decision::{DecideError, Decider, Decision};
+use crate::boxed::BoxFuture;
+use crate::decision::Decision;
 use crate::events::{EventKind, Events, Hub};
 use crate::notify::{Channel, Notice};
 use crate::policy::{Compiled, Ruling};
@@ -24,6 +24,7 @@ use crate::refusal::Refusal;
 use crate::request::{
     ApprovalRequest, ApprovalStatus, Ask, Change, Conflict, Event, RequestId, Transition, Verdict, apply, open,
 };
+use crate::review::{DecideError, Decider};
 use crate::store::{ApprovalStore, Query, StoreError, Write};
 use crate::tool::{Tool, ToolRef};
 use crate::wait;

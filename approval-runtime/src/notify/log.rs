@@ -1,8 +1,8 @@
 //! [`Log`]: a line in the program's log for each call that waits.
 
 use super::{Notice, Notifier, NotifyError};
-use crate::BoxFuture;
 use crate::arguments::display;
+use crate::boxed::BoxFuture;
 
 /// Writes a `tracing` event at level WARN for each call that waits: tool, request id and deadline, never an argument.
 ///

@@ -15,9 +15,9 @@ use tokio::task::JoinSet;
 
 pub use self::log::Log;
 pub use self::terminal::Terminal;
-use crate::BoxFuture;
-use crate::decision::Decider;
+use crate::boxed::BoxFuture;
 use crate::request::ApprovalRequest;
+use crate::review::Decider;
 
 /// How many notices may wait for one notifier. One more is not delivered, and said so.
 pub const QUEUE: usize = 1_024;

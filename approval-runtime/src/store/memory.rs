@@ -7,7 +7,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use tokio::time::Instant;
 
 use super::{ApprovalStore, Query, StoreError, Write};
-use crate::BoxFuture;
+use crate::boxed::BoxFuture;
 use crate::request::{ApprovalRequest, ApprovalStatus, ExecutionState, RequestId};
 
 /// How many ended requests are kept unless the program says otherwise.

@@ -8,7 +8,7 @@ use std::fmt;
 use chrono::{DateTime, Utc};
 
 pub use self::memory::MemoryStore;
-use crate::BoxFuture;
+use crate::boxed::BoxFuture;
 use crate::request::{ApprovalRequest, ApprovalStatus, Guard, RequestId, State};
 
 /// One write, with what must hold for it. A store writes all of a commit or nothing.

@@ -10,7 +10,7 @@ use std::fmt::Write as _;
 use serde_json::Value;
 use unicode_properties::{GeneralCategory as Category, UnicodeGeneralCategory as _};
 
-use super::redact::slot_of;
+use super::slot::slot_of;
 
 /// White space is folded from this many on.
 const RUN: usize = 9;

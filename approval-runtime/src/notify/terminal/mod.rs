@@ -14,10 +14,11 @@ use tokio::time::{Instant, timeout};
 
 use self::lines::Lines;
 use super::{Notice, Notifier, NotifyError};
-use crate::BoxFuture;
 use crate::arguments::display;
-use crate::decision::{DecideError, Decision, Reviewer};
+use crate::boxed::BoxFuture;
+use crate::decision::{Decision, Reviewer};
 use crate::request::{ApprovalRequest, ApprovalStatus};
+use crate::review::DecideError;
 use crate::wait::Waiter;
 
 /// An answer that comes sooner after the question was for whatever stood there before: it is not taken.
