@@ -5,12 +5,13 @@
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
+use syn::Type;
 use syn::spanned::Spanned;
-use syn::{GenericArgument, PathArguments, Type};
 
 use crate::length::Length;
-use crate::tokens::{find_ident, text};
-use crate::tool_fn::{Argument, Part, Rebuilt, Shape, ToolFn};
+use crate::tokens::text;
+use crate::tool_fn::{Argument, Part, Rebuilt, ToolFn};
+use crate::types::{Shape, erased, is_opaque};
 
 /// Writes `quote!` with hygienic variables.
 macro_rules! hygienic {
@@ -238,11 +239,11 @@ impl Expansion<'_> {
                 .filter(|argument| argument.is_mentioned(rule))
                 .map(|argument| self.value_for_rule(argument));
             // At the rule, so that a rule of another type is told where it stands.
-            let boolean = quote_spanned!(rule.span()=> ::core::primitive::bool);
+            let boolean = quote_spanned!(at(rule.span())=> ::core::primitive::bool);
             hygienic! {
+                #[allow(unreachable_code, unused_braces, unused_parens)]
                 call.decide(|decoder| {
                     #(#values)*
-                    #[allow(unused_braces, unused_parens)]
                     let approved: #boolean = #rule;
                     ::core::result::Result::Ok(approved)
                 });
@@ -328,7 +329,7 @@ impl Expansion<'_> {
 
     /// Returns `function::<ty>`, its bounds at the type.
     fn at_type(&self, function: &str, ty: &Type) -> TokenStream {
-        let span = ty.span();
+        let span = at(ty.span());
         let p = self.private_at(span);
         let function = Ident::new(function, span);
         let ty = erased(ty);
@@ -349,9 +350,10 @@ impl Expansion<'_> {
         match self.tool.options.on_refusal.get() {
             Some(_) => hygienic!(|_| false),
             None => {
-                let span = self.tool.output.span();
+                let span = at(self.tool.output.span());
                 let (p, output) = (self.private_at(span), erased(&self.tool.output));
-                quote_spanned!(span=> |output| <#output as #p::ToolReturn>::is_failure(output))
+                let is_failure = quote_spanned!(span=> <#output as #p::ToolReturn>::is_failure);
+                hygienic!(|output| #is_failure(output))
             }
         }
     }
@@ -378,6 +380,11 @@ impl Expansion<'_> {
     }
 }
 
+/// Returns a place in the user's code whose tokens lints know as generated.
+fn at(span: Span) -> Span {
+    Span::mixed_site().located_at(span)
+}
+
 fn option(value: Option<TokenStream>) -> TokenStream {
     match value {
         Some(value) => hygienic!(::core::option::Option::Some(#value)),
@@ -385,40 +392,98 @@ fn option(value: Option<TokenStream>) -> TokenStream {
     }
 }
 
-/// Says whether a type has an `impl Trait` in it, which cannot be named.
-fn is_opaque(ty: &Type) -> bool {
-    find_ident(ty, "impl").is_some()
-}
+#[cfg(test)]
+mod tests {
+    use proc_macro2::{Delimiter, TokenTree};
 
-/// Writes `_` for each `impl Trait` in a type.
-fn erased(ty: &Type) -> Type {
-    let mut ty = ty.clone();
-    if is_opaque(&ty) {
-        erase(&mut ty);
+    use super::*;
+    use crate::errors::Errors;
+    use crate::options::Options;
+    use crate::tool_fn::FnItem;
+
+    fn expand(options: &str, item: &str) -> TokenStream {
+        let mut errors = Errors::default();
+        let options = Options::parse(options.parse().expect("the options below lex"), &mut errors);
+        let item = FnItem::read(item.parse().expect("the functions below lex"), &mut errors).expect("a function");
+        let tool = ToolFn::check(options, item, &mut errors);
+        assert_eq!(errors.messages(), [""; 0]);
+        gate(&tool)
     }
-    ty
-}
 
-fn erase(ty: &mut Type) {
-    match ty {
-        Type::ImplTrait(_) => *ty = syn::parse_quote!(_),
-        Type::Array(ty) => erase(&mut ty.elem),
-        Type::Group(ty) => erase(&mut ty.elem),
-        Type::Paren(ty) => erase(&mut ty.elem),
-        Type::Reference(ty) => erase(&mut ty.elem),
-        Type::Slice(ty) => erase(&mut ty.elem),
-        Type::Tuple(ty) => ty.elems.iter_mut().for_each(erase),
-        Type::Path(ty) => {
-            for segment in &mut ty.path.segments {
-                if let PathArguments::AngleBracketed(arguments) = &mut segment.arguments {
-                    for argument in &mut arguments.args {
-                        if let GenericArgument::Type(ty) = argument {
-                            erase(ty);
-                        }
+    /// Counts the lines that rustfmt would make of tokens, 100 characters wide.
+    fn lines(tokens: TokenStream) -> usize {
+        let (mut lines, mut line) = (0, 0);
+        for token in tokens {
+            match &token {
+                TokenTree::Group(group) if group.delimiter() == Delimiter::Brace && !group.stream().is_empty() => {
+                    lines += line / 100 + 1 + self::lines(group.stream());
+                    line = 1;
+                }
+                TokenTree::Group(group) => {
+                    let inside = self::lines(group.stream());
+                    if inside > 1 {
+                        lines += inside;
+                    } else {
+                        line += text(group).len();
                     }
                 }
+                TokenTree::Punct(punct) if punct.as_char() == ';' => {
+                    lines += line / 100 + 1;
+                    line = 0;
+                }
+                other => line += other.to_string().len(),
             }
         }
-        _ => {}
+        if line > 0 { lines + line / 100 + 1 } else { lines }
+    }
+
+    #[test]
+    fn expansion_is_short() {
+        let item =
+            "async fn send_email(to: String, subject: String, body: String) -> Result<String, Refusal> { mail(to).await }";
+        let plain = lines(expand("", item));
+        assert!(plain <= 44, "{plain} lines");
+        let options = lines(expand("timeout = 120, auto_approve = is_colleague(&to)", item));
+        assert!(options <= plain + 8, "{options} lines");
+    }
+
+    /// What an option does not ask for is not in the code.
+    #[test]
+    fn options_alone_add_code() {
+        let item = "async fn f(a: u8) -> R { a }";
+        let plain = text(expand("", item));
+        for (options, code) in [
+            ("timeout = 5", "with_timeout"),
+            ("max_wait = 5", "with_max_wait"),
+            ("reason = \"{a}\"", "call.reason"),
+            ("auto_approve = a == 1", "call.decide"),
+            ("effect = external", "with_effect"),
+            ("skip(a)", "with_not_reviewed"),
+            ("redact(a)", "with_redact"),
+            ("approvers(\"x\")", "with_approvers"),
+            ("quorum = 2", "with_quorum"),
+            ("call_id = a.to_string()", "call.call_id"),
+            ("cancel = token", "call.cancel"),
+            ("resumable", "with_check"),
+            ("record", "with_record"),
+        ] {
+            assert!(!plain.contains(code) && text(expand(options, item)).contains(code), "{options}");
+        }
+    }
+
+    #[test]
+    fn rule_decodes_what_it_names() {
+        let code = text(expand("auto_approve = to.is_empty()", "async fn f(to: String, subject: String) -> R {}"));
+        assert_eq!(code.matches("peek").count(), 1, "{code}");
+        assert!(code.contains("peek::<String>(decoder, \"to\")"), "{code}");
+    }
+
+    /// The signature that callers and other macros see is the written one, but for names.
+    #[test]
+    fn signature_stays() {
+        let item = "#[tool] pub(crate) async fn f<T: Clone>(&self, #[doc = \"x\"] mut a: T, State(s): State<u8>) -> Result<T, E> where T: Send {}";
+        let code = expand("", item).to_string().replace(' ', "");
+        let written = item.replace("mut a", "a").replace("State(s)", "s").replace([' ', '}'], "");
+        assert!(code.starts_with(&written), "{code}");
     }
 }

@@ -7,6 +7,7 @@ mod arguments;
 mod calls;
 mod faults;
 mod lifetimes;
+mod macros;
 mod notify;
 mod policy;
 mod quickstart;
