@@ -141,6 +141,16 @@ async fn listed_policy_asks_for_what_it_lists() {
     assert_eq!(starts.count(), 1);
 }
 
+/// A tool that says who has to approve it is not opened by not being listed.
+#[tokio::test(start_paused = true)]
+async fn listed_policy_asks_where_approvers_are_named() {
+    let tool = || Tool::named("refund").approvers(["alice"]);
+    let gate = builder().tool(tool()).policy(ApprovalPolicy::listed()).build().unwrap();
+    let starts = Starts::default();
+    let (returned, _) = tokio::join!(starts.call(&gate, tool(), five()), reject(&gate));
+    assert!(returned.is_err());
+}
+
 /// A listed policy does not open a tool that nobody declared.
 #[tokio::test(start_paused = true)]
 async fn i10_unknown_tool_asks() {
@@ -171,7 +181,7 @@ fn passing_and_restricting_is_an_error() {
         builder().policy(ApprovalPolicy::new().pass_through("pay").add_ask_rule("pay", "now and then", |_: &Value| true)),
         builder().policy(deny(ApprovalPolicy::new())).policy_for("billing", ApprovalPolicy::new().pass_through("pay")),
         builder().tool(Tool::named("refund").quorum(2)).policy(ApprovalPolicy::new().pass_through("refund")),
-        builder().tool(Tool::named("refund").approvers(["finance"])).policy(ApprovalPolicy::listed()),
+        builder().tool(Tool::named("refund").approvers(["finance"])).policy(ApprovalPolicy::listed().pass_through("refund")),
     ];
     for gate in gates {
         let error = gate.build().unwrap_err();

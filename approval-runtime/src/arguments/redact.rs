@@ -55,6 +55,9 @@ pub const SECRET_NAMES: &[&str] = &[
     "token",
 ];
 
+/// What stands in a sentence where a secret was.
+const HIDDEN: &str = "[redacted]";
+
 /// Names as short as this have to be words of their own.
 const WORD: usize = 4;
 
@@ -204,6 +207,28 @@ impl Hidden {
             strange.get_or_insert_with(|| Path::of(steps));
         });
         strange.map_or(Ok(()), |path| Err(Invalid::RedactedChanged { path }))
+    }
+}
+
+impl Hidden {
+    /// Takes the hidden texts and numbers out of a sentence that was made from the same values.
+    pub(crate) fn scrub(&self, sentence: &str) -> Box<str> {
+        fn take_out(value: &Value, sentence: &mut String) {
+            match value {
+                Value::Null | Value::Bool(_) => {}
+                Value::Number(number) => *sentence = sentence.replace(&number.to_string(), HIDDEN),
+                Value::String(text) if text.is_empty() => {}
+                Value::String(text) => *sentence = sentence.replace(text.as_str(), HIDDEN),
+                Value::Array(elements) => elements.iter().for_each(|element| take_out(element, sentence)),
+                Value::Object(fields) => fields.values().for_each(|field| take_out(field, sentence)),
+            }
+        }
+        let mut sentence = sentence.to_owned();
+        for hidden in &self.values {
+            let value: Value = serde_json::from_str(&hidden.value).expect("a hidden value is JSON");
+            take_out(&value, &mut sentence);
+        }
+        sentence.into()
     }
 }
 

@@ -126,6 +126,10 @@ impl<'a> Capturing<'a> {
         // A policy that lets the tool pass would not have led here; if it did, people are asked.
         let (judgement, policy_version) = self.judged.unwrap_or((Judgement::Ask, 0));
         let Captured { arguments, hidden } = captured;
+        let reason = match &hidden {
+            Some(hidden) => self.reason.map(|reason| hidden.scrub(&reason)),
+            None => self.reason,
+        };
         let call_id = self.call_id.or_else(|| self.agent.and_then(Agent::call).map(Into::into));
         Ok(Asked {
             gate: self.gate.clone(),
@@ -135,7 +139,7 @@ impl<'a> Capturing<'a> {
                 arguments,
                 agent: self.agent.cloned(),
                 call_id,
-                reason: self.reason,
+                reason,
                 policy_version,
             },
             judgement,

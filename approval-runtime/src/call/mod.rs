@@ -101,7 +101,11 @@ impl ApprovalGate {
         let asked =
             ask(call(Some(self), tool, agent.as_ref(), None), move |call| call.whole(&arguments), Decoder::rest::<Value>);
         match asked.await {
-            Ok((permit, arguments)) => run(permit, pin!(body(arguments)), T::is_failure).await,
+            Ok((permit, arguments)) => {
+                let (returned, recording) = run(permit, pin!(body(arguments)), T::is_failure).await;
+                recording.await;
+                returned
+            }
             Err(refusal) => T::refused(refusal),
         }
     }
@@ -128,11 +132,8 @@ where
 {
     let waiting = begin(call, capture);
     async move {
-        let mut approved = waiting.await?;
-        match approved.decode(decode) {
-            Ok(values) => Ok((approved.claim().await?, values)),
-            Err(error) => Err(approved.unrunnable(error).await),
-        }
+        let (permit, values) = waiting.await?.start(decode);
+        Ok((permit.await?, values.expect("there is a permit only where there are values")))
     }
 }
 

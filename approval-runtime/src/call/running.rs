@@ -1,10 +1,11 @@
 //! A body that runs, and the record of how it ended.
 
-use std::any::Any;
-use std::future::{Future, poll_fn};
+use std::convert::Infallible;
+use std::fmt;
+use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::Pin;
-use std::task::Poll;
+use std::task::{Context, Poll};
 
 use uuid::Uuid;
 
@@ -68,27 +69,92 @@ impl Drop for Claimed {
     }
 }
 
-/// Runs a body under its permit and records how it ended. A panic of the body is recorded as failed, and goes on.
-pub async fn run<T, F>(permit: Permit, mut body: Pin<&mut F>, is_failure: impl FnOnce(&T) -> bool) -> T
+/// Runs a body under its permit; when it has ended, what it returned and the record of that, still to be written.
+///
+/// Two steps, so that the caller's future has the body's state no longer when it holds the result. A panic of the body is
+/// recorded as failed, and goes on.
+#[inline]
+pub fn run<F, I>(permit: Permit, body: Pin<&mut F>, is_failure: I) -> Running<'_, F, I>
 where
-    F: Future<Output = T>,
+    F: Future,
+    I: FnOnce(&F::Output) -> bool,
 {
-    let Some(claimed) = permit.0 else { return body.await };
-    let caught: Result<T, Box<dyn Any + Send>> =
-        poll_fn(|context| match catch_unwind(AssertUnwindSafe(|| body.as_mut().poll(context))) {
-            Ok(polled) => polled.map(Ok),
-            Err(panic) => Poll::Ready(Err(panic)),
-        })
-        .await;
-    match caught {
-        Ok(returned) => {
-            let outcome = if is_failure(&returned) { Outcome::Failed } else { Outcome::Executed };
-            claimed.finish(outcome).await;
-            returned
+    Running { is_failure: Some(is_failure), stage: Stage::Body { permit, body } }
+}
+
+/// A body that runs.
+#[derive(Debug)]
+pub struct Running<'a, F, I> {
+    is_failure: Option<I>,
+    stage: Stage<'a, F>,
+}
+
+enum Stage<'a, F> {
+    Body { permit: Permit, body: Pin<&'a mut F> },
+    Panicked(BoxFuture<'static, Infallible>),
+}
+
+impl<F, I> Unpin for Running<'_, F, I> {}
+
+impl<F, I> Future for Running<'_, F, I>
+where
+    F: Future,
+    I: FnOnce(&F::Output) -> bool,
+{
+    type Output = (F::Output, Recording);
+
+    #[inline]
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.get_mut();
+        match &mut this.stage {
+            Stage::Body { permit: Permit(None), body } => {
+                body.as_mut().poll(context).map(|returned| (returned, Recording(None)))
+            }
+            Stage::Body { permit: Permit(claimed), body } => {
+                let polled = catch_unwind(AssertUnwindSafe(|| body.as_mut().poll(context)));
+                match polled {
+                    Ok(Poll::Pending) => Poll::Pending,
+                    Ok(Poll::Ready(returned)) => {
+                        let failed = this.is_failure.take().is_some_and(|is_failure| is_failure(&returned));
+                        let outcome = if failed { Outcome::Failed } else { Outcome::Executed };
+                        Poll::Ready((returned, Recording(claimed.take().map(|claimed| claimed.finish(outcome)))))
+                    }
+                    Err(panic) => {
+                        let recording = claimed.take().map(|claimed| claimed.finish(Outcome::Failed));
+                        this.stage = Stage::Panicked(Box::pin(async move {
+                            Recording(recording).await;
+                            resume_unwind(panic)
+                        }));
+                        Pin::new(this).poll(context)
+                    }
+                }
+            }
+            Stage::Panicked(recording) => recording.as_mut().poll(context).map(|never| match never {}),
         }
-        Err(panic) => {
-            claimed.finish(Outcome::Failed).await;
-            resume_unwind(panic)
-        }
+    }
+}
+
+impl<F> fmt::Debug for Stage<'_, F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Stage(..)")
+    }
+}
+
+/// The record of how a body ended, to be awaited. Nothing to do for a call that was not gated.
+#[must_use = "the outcome is recorded when this is awaited"]
+pub struct Recording(Option<BoxFuture<'static, ()>>);
+
+impl fmt::Debug for Recording {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Recording(..)")
+    }
+}
+
+impl Future for Recording {
+    type Output = ();
+
+    #[inline]
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        self.0.as_mut().map_or(Poll::Ready(()), |recording| recording.as_mut().poll(context))
     }
 }

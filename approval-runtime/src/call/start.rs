@@ -27,8 +27,20 @@ pub(super) enum What {
 }
 
 impl Approved {
+    /// Decodes the values and claims the one start, or ends the request. The values are apart from the permit, so that the
+    /// caller's future holds them once.
+    pub(super) fn start<T>(
+        mut self: Box<Self>,
+        decode: impl FnOnce(&mut Decoder) -> Result<T, Invalid>,
+    ) -> (BoxFuture<'static, Result<Permit, Refusal>>, Option<T>) {
+        match self.decode(decode) {
+            Ok(values) => (self.claim(), Some(values)),
+            Err(error) => (Box::pin(async { Err(self.unrunnable(error).await) }), None),
+        }
+    }
+
     /// Decodes what was approved into what the body takes.
-    pub(super) fn decode<T>(&mut self, decode: impl FnOnce(&mut Decoder) -> Result<T, Invalid>) -> Result<T, Invalid> {
+    fn decode<T>(&mut self, decode: impl FnOnce(&mut Decoder) -> Result<T, Invalid>) -> Result<T, Invalid> {
         let hidden = self.hidden.as_deref();
         let (tool, mut decoder) = match &mut self.what {
             What::ByRule { asking, decoder, .. } => {
@@ -48,7 +60,7 @@ impl Approved {
     }
 
     /// Ends a request whose approved arguments the tool cannot take.
-    pub(super) fn unrunnable(self: Box<Self>, error: Invalid) -> BoxFuture<'static, Refusal> {
+    fn unrunnable(self: Box<Self>, error: Invalid) -> BoxFuture<'static, Refusal> {
         Box::pin(async move {
             match self.what {
                 What::ByRule { asking, .. } => Refusal::Unrepresentable { tool: asking.tool.name().into(), error },
@@ -64,7 +76,7 @@ impl Approved {
     }
 
     /// Claims the one start; when this returns a permit, the claim is written.
-    pub(super) fn claim(mut self: Box<Self>) -> BoxFuture<'static, Result<Permit, Refusal>> {
+    fn claim(mut self: Box<Self>) -> BoxFuture<'static, Result<Permit, Refusal>> {
         Box::pin(async move {
             let withdrawn = self.cancel.as_mut().is_some_and(is_ready);
             match self.what {

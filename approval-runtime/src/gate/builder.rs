@@ -51,7 +51,7 @@ pub enum BuildError {
     },
     /// A policy lets a tool pass that something else restricts.
     #[error(
-        "a policy lets every call of {} pass, and {because}\nhelp: leave out `pass_through`, or what restricts the tool; under `ApprovalPolicy::listed()`, `mark_sensitive` it",
+        "a policy lets every call of {} pass, and {because}\nhelp: leave out `pass_through`, or what restricts the tool",
         display::name(tool)
     )]
     PassThroughConflict {

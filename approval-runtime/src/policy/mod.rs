@@ -56,7 +56,8 @@ impl ApprovalPolicy {
 
     /// Makes a policy that asks only for the tools that [`mark_sensitive`](Self::mark_sensitive) names.
     ///
-    /// Every other annotated tool runs ungated; each is logged once when a gate is built. Deny and ask rules hold for those too.
+    /// Every other annotated tool runs ungated; each is logged once when a gate is built. Deny and ask rules hold for those
+    /// too, and a tool that asks for approvers or a quorum is sensitive by itself.
     #[must_use]
     pub const fn listed() -> Self {
         let mut policy = Self::new();
@@ -242,9 +243,9 @@ impl Entry {
             everywhere.and_then(|policy| policy.rules.get(name)).into_iter().flatten().filter(|rule| rule.says == Says::Deny);
         let mut rules: Vec<_> = own.rules.get(name).into_iter().flatten().chain(denies).cloned().collect();
         let restricts = |rule: &Arc<Rule>| rule.says != Says::Allow;
-        let open = own.pass_through.contains(name) || (own.listed && !own.sensitive.contains(name));
+        let open = own.pass_through.contains(name) || (own.listed && !own.sensitive.contains(name) && !tool.names_approvers());
         let otherwise = if open { Otherwise::Open } else { Otherwise::Ask };
-        if open && !rules.iter().any(restricts) && !tool.names_approvers() {
+        if open && !rules.iter().any(restricts) {
             return Self::Pass;
         }
         // Deny, always ask, ask, allow; within one kind in the order they were written.
@@ -257,7 +258,6 @@ impl Entry {
 pub(crate) fn conflicts(own: &ApprovalPolicy, everywhere: &ApprovalPolicy, tools: &[&Tool]) -> Option<PassThroughConflict> {
     tools.iter().find_map(|tool| {
         let name = tool.name();
-        let listed_open = own.listed && !own.sensitive.contains(name);
         let passes = own.pass_through.contains(name);
         let restricted =
             |policy: &ApprovalPolicy| policy.rules.get(name).into_iter().flatten().any(|rule| rule.says != Says::Allow);
@@ -267,7 +267,7 @@ pub(crate) fn conflicts(own: &ApprovalPolicy, everywhere: &ApprovalPolicy, tools
             "a deny rule for all agents names it too"
         } else if passes && own.sensitive.contains(name) {
             "`mark_sensitive` names it too"
-        } else if (passes || listed_open) && tool.names_approvers() {
+        } else if passes && tool.names_approvers() {
             "the tool asks for approvers or a quorum"
         } else {
             return None;

@@ -352,3 +352,16 @@ async fn approve_of_alice_is_recorded() {
     let (_, request) = approved(&gate(), simplest("bob".into())).await;
     assert_eq!((request.tool_name(), request.decided_by()), ("simplest", Some(alice().name())));
 }
+
+/// I23: a reason cannot tell what the gate redacts by name.
+#[tokio::test(start_paused = true)]
+async fn i23_reason_tells_no_secret() {
+    #[requires_approval(reason = "log {user} in with {password}")]
+    async fn log_in(user: String, password: String) -> Result<String, Refusal> {
+        Ok(format!("{user}:{password}"))
+    }
+
+    let (returned, request) = approved(&gate(), log_in("bob".into(), "CANARY".into())).await;
+    assert_eq!(request.reason(), Some("log bob in with [redacted]"));
+    assert_eq!(returned.unwrap(), "bob:CANARY");
+}
