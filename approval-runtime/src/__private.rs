@@ -2,24 +2,56 @@
 
 #![allow(missing_docs, reason = "not for people")]
 
+use std::pin::Pin;
+
 pub use inventory;
 
 use crate::arguments::{Decoder, Invalid};
-pub use crate::call::{Call, Capturing, Permit, ask, route, run};
+use crate::call;
+pub use crate::call::{Call, Capturing, Permit, ask, route as route_as};
 pub use crate::refusal::{Refusal, ToolReturn};
 use crate::signature::Shown;
 pub use crate::signature::{Argument as Captures, Lent};
 pub use crate::tool::{Argument, Effect, Registered, Tool};
 
-/// Adds an annotated function to the binary's registry.
+/// Describes an annotated function in a static, adds that to the binary's registry, and borrows it.
 #[doc(hidden)]
 #[macro_export]
-macro_rules! __approval_register {
-    ($tool:path) => {
-        $crate::__private::inventory::submit! { $crate::__private::Registered(&$tool) }
-    };
+macro_rules! __approval_tool {
+    ($name:expr, [$(($argument:expr, $ty:expr)),*] $(, $setter:ident($($value:expr)?))*) => {{
+        static __APPROVAL_TOOL: $crate::__private::Tool =
+            $crate::__private::Tool::annotated($name, ::core::file!(), ::core::line!())
+                .with_arguments(&[$($crate::__private::Argument::new($argument, $ty)),*])
+                $(.$setter($($value)?))*;
+        $crate::__private::inventory::submit! { $crate::__private::Registered(&__APPROVAL_TOOL) }
+        &__APPROVAL_TOOL
+    }};
 }
-pub use crate::__approval_register as register;
+pub use crate::__approval_tool as tool;
+
+/// Routes a call that says neither whom to ask nor who calls.
+#[inline]
+pub fn route(tool: &'static Tool) -> Result<Permit, Call> {
+    route_as(tool, None, None)
+}
+
+/// Runs a body whose result says whether it failed.
+#[inline]
+pub fn run<T: ToolReturn>(
+    permit: Permit,
+    body: Pin<&mut impl Future<Output = T>>,
+) -> impl Future<Output = (T, impl Future<Output = ()>)> {
+    call::run(permit, body, T::is_failure)
+}
+
+/// Runs a body whose result does not say whether it failed.
+#[inline]
+pub fn run_unjudged<T>(
+    permit: Permit,
+    body: Pin<&mut impl Future<Output = T>>,
+) -> impl Future<Output = (T, impl Future<Output = ()>)> {
+    call::run(permit, body, |_| false)
+}
 
 #[inline]
 pub fn argument<T: Captures>(call: &mut Capturing<'_>, name: &'static str, value: &T) {

@@ -27,7 +27,7 @@
 //!
 //! # Install a gate
 //!
-//! A [gate](ApprovalGate) holds the [policy](ApprovalPolicy), the [store](store) and the [notifiers](notify). By default every
+//! A [gate](ApprovalGate) holds the [policy](ApprovalPolicy), the [store] and the [notifiers](notify). By default every
 //! annotated tool asks, requests are kept in memory, and the terminal asks y/n.
 //!
 //! ```no_run

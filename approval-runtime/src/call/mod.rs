@@ -38,17 +38,20 @@ struct Routed {
     agent: Option<Agent>,
 }
 
-/// Finds the gate and asks whether the tool passes; `None` when it does. Allocates nothing then.
+/// Finds the gate and asks whether the tool passes; allocates nothing when it does.
+///
+/// # Errors
+/// The call, where the tool does not simply pass.
 #[inline]
 #[expect(clippy::needless_pass_by_value, reason = "generated code makes it for this call")]
-pub fn route(tool: &'static Tool, gate: Option<&ApprovalGate>, agent: Option<Agent>) -> Option<Call> {
+pub fn route(tool: &'static Tool, gate: Option<&ApprovalGate>, agent: Option<Agent>) -> Result<Permit, Call> {
     scope::with(|scope| {
         let scope_agent = scope.and_then(|scope| scope.agent.as_ref());
         let gate = gate.or_else(|| scope.and_then(|scope| scope.gate.as_ref())).or_else(|| ApprovalGate::installed());
         let agent = agent.as_ref().or(scope_agent);
         match gate {
-            Some(gate) if matches!(gate.ruling(agent, tool.name()), Ruling::Pass) => None,
-            _ => Some(call(gate, ToolRef::Static(tool), agent, scope_agent)),
+            Some(gate) if matches!(gate.ruling(agent, tool.name()), Ruling::Pass) => Ok(Permit::ungated()),
+            _ => Err(call(gate, ToolRef::Static(tool), agent, scope_agent)),
         }
     })
 }

@@ -1,4 +1,4 @@
-//! [`ApprovalGate`]: the requests, and who may change them when. The path of one call is in [`call`](crate::call).
+//! [`ApprovalGate`]: the requests, and who may change them when. The path of one call is in the private room `call`.
 
 mod builder;
 mod edit;
