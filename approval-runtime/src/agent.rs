@@ -30,6 +30,17 @@ struct Facts {
     on_behalf_of: Option<Box<str>>,
 }
 
+impl Facts {
+    fn inherit(&mut self, from: &Agent) {
+        if self.run_id.is_none() {
+            self.run_id.clone_from(&from.0.run_id);
+        }
+        if self.on_behalf_of.is_none() {
+            self.on_behalf_of.clone_from(&from.0.on_behalf_of);
+        }
+    }
+}
+
 impl Agent {
     /// Names an agent.
     #[must_use]
@@ -78,20 +89,18 @@ impl Agent {
     /// Returns this agent as it is inside the scope of `outer`.
     pub(crate) fn inside(self, outer: Option<&Self>) -> Self {
         match outer {
-            Some(outer) if !self.0.handed_off && outer != &self => self.after(outer),
-            _ => self,
+            Some(outer) if outer == &self => self,
+            // It keeps the way it came; whom it works for is still what the scope says.
+            Some(outer) if self.0.handed_off => self.with(|facts| facts.inherit(outer)),
+            Some(outer) => self.after(outer),
+            None => self,
         }
     }
 
     fn after(self, previous: &Self) -> Self {
         self.with(|facts| {
             facts.before = previous.chain().map(Into::into).collect();
-            if facts.run_id.is_none() {
-                facts.run_id.clone_from(&previous.0.run_id);
-            }
-            if facts.on_behalf_of.is_none() {
-                facts.on_behalf_of.clone_from(&previous.0.on_behalf_of);
-            }
+            facts.inherit(previous);
         })
     }
 

@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::waiting::in_background;
 use crate::boxed::BoxFuture;
 use crate::gate::{NotApplied, RunningBody};
-use crate::request::{ApprovalRequest, Event, Outcome};
+use crate::request::{ApprovalRequest, Event, Outcome, RequestId};
 
 /// The right to run a body once. Dropped while the body runs, it records that nobody knows how far it came.
 #[derive(Debug)]
@@ -22,7 +22,9 @@ pub struct Permit(Option<Box<Claimed>>);
 #[derive(Debug)]
 struct Claimed {
     running: RunningBody,
-    request: ApprovalRequest,
+    id: RequestId,
+    /// As the claim left it, once that is known to be written.
+    request: Option<ApprovalRequest>,
     claim_id: Uuid,
     recorded: bool,
 }
@@ -34,20 +36,36 @@ impl Permit {
         Self(None)
     }
 
-    pub(super) fn new(running: RunningBody, request: ApprovalRequest, claim_id: Uuid) -> Self {
-        Self(Some(Box::new(Claimed { running, request, claim_id, recorded: false })))
+    /// The permit of a claim that is about to be written. Dropped before anybody knows whether it was, it records so.
+    pub(super) fn claiming(running: RunningBody, id: RequestId, claim_id: Uuid) -> Self {
+        Self(Some(Box::new(Claimed { running, id, request: None, claim_id, recorded: false })))
+    }
+
+    /// The claim is written.
+    pub(super) fn claimed(mut self, request: ApprovalRequest) -> Self {
+        if let Some(claimed) = &mut self.0 {
+            claimed.request = Some(request);
+        }
+        self
+    }
+
+    /// The claim is not written, and will not be.
+    pub(super) fn refused(mut self) {
+        if let Some(claimed) = &mut self.0 {
+            claimed.recorded = true;
+        }
     }
 }
 
 impl Claimed {
     fn record(&self, outcome: Outcome) -> impl Future<Output = ()> + Send + 'static + use<> {
-        let (gate, request, claim_id) = (self.running.gate().clone(), self.request.clone(), self.claim_id);
+        let (gate, id, request, claim_id) = (self.running.gate().clone(), self.id, self.request.clone(), self.claim_id);
         async move {
             let event = Event::Finish { claim_id, outcome };
-            match gate.advance(request.id(), Some(request.clone()), &event).await {
-                // A conflict means that the outcome stands already.
-                Ok(_) | Err(NotApplied::Conflict(..)) => {}
-                Err(error) => tracing::error!(request = %request.id(), ?error, "the outcome of a call could not be recorded"),
+            match gate.advance(id, request, &event).await {
+                // A conflict means that the outcome stands already, or that the claim was not written.
+                Ok(_) | Err(NotApplied::Conflict(..) | NotApplied::NotFound(_)) => {}
+                Err(error) => tracing::error!(request = %id, ?error, "the outcome of a call could not be recorded"),
             }
         }
     }

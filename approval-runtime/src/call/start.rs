@@ -85,9 +85,16 @@ impl Approved {
                         return Err(Refusal::Cancelled { tool: asking.tool.name().into(), id: asking.id, because: None });
                     }
                     let claim_id = Uuid::new_v4();
-                    let running = RunningBody::start(gate);
-                    let request = running.gate().open(asking, Verdict::AutoApprove { rule, claim_id }).await?;
-                    Ok(Permit::new(running, request, claim_id))
+                    let permit = Permit::claiming(RunningBody::start(gate.clone()), asking.id, claim_id);
+                    match gate.open(asking, Verdict::AutoApprove { rule, claim_id }).await {
+                        Ok(request) => Ok(permit.claimed(request)),
+                        // Whether it was written is not known: the body does not run.
+                        Err(refusal @ Refusal::Unavailable { .. }) => Err(refusal),
+                        Err(refusal) => {
+                            permit.refused();
+                            Err(refusal)
+                        }
+                    }
                 }
                 What::ByPeople { waiting, request } => waiting.claim(request, withdrawn).await,
             }
@@ -104,26 +111,28 @@ impl Waiting {
             self.withdraws = false;
             return Err(Refusal::of(&request));
         }
+        let digest = request.digest();
+        let denied = denied(&gate, &request);
+        let claim_id = Uuid::new_v4();
+        // Counted first, looked at then: a shutdown that does not wait for this body is seen here.
+        let running = RunningBody::start(gate.clone());
         if gate.is_shutting_down() {
             self.withdraws = false;
             return Err(Refusal::ShuttingDown { tool: tool(), id: Some(id) });
         }
-        let digest = request.digest();
-        let denied = denied(&gate, &request);
-        let claim_id = Uuid::new_v4();
-        let running = RunningBody::start(gate);
-        let claimed = running.gate().advance(id, Some(request.clone()), &Event::Claim { claim_id, digest, denied }).await;
+        let permit = Permit::claiming(running, id, claim_id);
+        let claimed = gate.advance(id, Some(request.clone()), &Event::Claim { claim_id, digest, denied }).await;
         match claimed {
             Ok(request) if request.execution().claim_id == Some(claim_id) => {
                 self.withdraws = false;
-                Ok(Permit::new(running, request, claim_id))
+                Ok(permit.claimed(request))
             }
-            Ok(request) => {
-                self.withdraws = false;
-                Err(Refusal::of(&request))
+            Err(NotApplied::Conflict(Conflict::DigestMismatch, _)) => {
+                permit.refused();
+                Err(Refusal::DigestMismatch { tool: tool(), id })
             }
-            Err(NotApplied::Conflict(Conflict::DigestMismatch, _)) => Err(Refusal::DigestMismatch { tool: tool(), id }),
-            Err(NotApplied::Conflict(_, request)) => {
+            Ok(request) | Err(NotApplied::Conflict(_, request)) => {
+                permit.refused();
                 self.withdraws = false;
                 Err(Refusal::of(&request))
             }

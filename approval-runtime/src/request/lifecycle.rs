@@ -285,7 +285,9 @@ pub fn apply(request: &ApprovalRequest, event: &Event, now: DateTime<Utc>) -> Re
             let current = next.edited.as_ref().map_or(current, |edited| edited.digest());
             let by = reviewer.shared_name();
             let vote = Vote { reviewer: Arc::clone(&by), decision: answer, door, digest: current, at: now };
-            next.votes = state.votes.iter().cloned().chain([vote]).collect();
+            // One vote a person and text: an edit that is edited back brings the first one back to life.
+            let others = state.votes.iter().filter(|old| *old.reviewer != *by || old.digest != current).cloned();
+            next.votes = others.chain([vote]).collect();
             let approvals = next.votes.iter().filter(|vote| vote.decision == Answer::Approve && vote.digest == current).count();
             if answer == Answer::Reject {
                 next.status = ApprovalStatus::Rejected;
@@ -308,11 +310,11 @@ pub fn apply(request: &ApprovalRequest, event: &Event, now: DateTime<Utc>) -> Re
             Transition::TimedOut
         }
         Event::Cancel { by } => {
-            if pending && now < state.expires_at {
-                guard.not_after = Some(state.expires_at);
-            } else if !unused {
+            let end = if pending { Some(state.expires_at) } else { state.execution.grant_expires_at.filter(|_| unused) };
+            if end.is_none_or(|end| now >= end) {
                 return Err(ended_or_started(state));
             }
+            guard.not_after = end;
             next.status = ApprovalStatus::Cancelled;
             if pending {
                 next.decided = decided(now, Arc::clone(by), None);

@@ -249,6 +249,26 @@ fn edit_voids_earlier_votes() {
     assert_eq!(request.digest(), arguments(5).digest());
 }
 
+/// I9: editing back and forth makes nobody two people.
+#[test]
+fn i09_one_person_counts_once() {
+    let setting = Setting { quorum: 2, approvers: vec![], principal: None, timeout: 60 };
+    let ask = ask(&setting);
+    let mut request = ApprovalRequest::new(Arc::clone(&ask), open(&ask, Verdict::Ask, epoch()).state);
+    let vote = |person, edit| Step::Vote { person, approve: true, digest: 0, edit, right: true };
+    for (step, status) in [
+        (vote(0, None), ApprovalStatus::Pending),
+        (vote(1, Some(5)), ApprovalStatus::Pending),
+        (vote(0, Some(0)), ApprovalStatus::Pending), // Alice undoes Bob's edit: still only hers
+        (vote(1, None), ApprovalStatus::Approved),
+    ] {
+        let change = apply(&request, &event(&step, &request), epoch()).unwrap();
+        request = request.with(change.state);
+        assert_eq!(request.status(), status);
+    }
+    assert_eq!(request.digest(), arguments(0).digest());
+}
+
 #[test]
 fn denied_call_is_recorded_as_rejected() {
     let setting = Setting { quorum: 1, approvers: vec![], principal: None, timeout: 60 };
