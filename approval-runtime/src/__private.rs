@@ -7,8 +7,7 @@ use std::pin::Pin;
 pub use inventory;
 
 use crate::arguments::{Decoder, Invalid};
-use crate::call;
-pub use crate::call::{Call, Capturing, Permit, ask, route as route_as};
+pub use crate::call::{Call, Capturing, Permit, Running, ask, route as route_as, run as run_judged};
 pub use crate::refusal::{Refusal, ToolReturn};
 use crate::signature::Shown;
 pub use crate::signature::{Argument as Captures, Lent};
@@ -18,11 +17,13 @@ pub use crate::tool::{Argument, Effect, Registered, Tool};
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __approval_tool {
-    ($name:expr, [$(($argument:expr, $ty:expr)),*] $(, $setter:ident($($value:expr)?))*) => {{
-        static __APPROVAL_TOOL: $crate::__private::Tool =
-            $crate::__private::Tool::annotated($name, ::core::file!(), ::core::line!())
-                .with_arguments(&[$($crate::__private::Argument::new($argument, $ty)),*])
-                $(.$setter($($value)?))*;
+    ($name:expr, [$(($argument:expr, $ty:expr)),*] $(, |$tool:ident| $described:expr)?) => {{
+        static __APPROVAL_TOOL: $crate::__private::Tool = {
+            let tool = $crate::__private::Tool::annotated($name, ::core::file!(), ::core::line!());
+            let tool = tool.with_arguments(&[$($crate::__private::Argument::new($argument, $ty)),*]);
+            $(let $tool = tool; let tool = $described;)?
+            tool
+        };
         $crate::__private::inventory::submit! { $crate::__private::Registered(&__APPROVAL_TOOL) }
         &__APPROVAL_TOOL
     }};
@@ -37,20 +38,12 @@ pub fn route(tool: &'static Tool) -> Result<Permit, Call> {
 
 /// Runs a body whose result says whether it failed.
 #[inline]
-pub fn run<T: ToolReturn>(
-    permit: Permit,
-    body: Pin<&mut impl Future<Output = T>>,
-) -> impl Future<Output = (T, impl Future<Output = ()>)> {
-    call::run(permit, body, T::is_failure)
-}
-
-/// Runs a body whose result does not say whether it failed.
-#[inline]
-pub fn run_unjudged<T>(
-    permit: Permit,
-    body: Pin<&mut impl Future<Output = T>>,
-) -> impl Future<Output = (T, impl Future<Output = ()>)> {
-    call::run(permit, body, |_| false)
+pub fn run<T, F>(permit: Permit, body: Pin<&mut F>) -> Running<'_, F, fn(&T) -> bool>
+where
+    T: ToolReturn,
+    F: Future<Output = T>,
+{
+    run_judged(permit, body, T::is_failure)
 }
 
 #[inline]

@@ -1,6 +1,5 @@
 //! Who waits for what: one table a process, so that whoever commits a change wakes its waiters directly.
 
-use std::collections::HashMap;
 use std::pin::Pin;
 use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
@@ -8,7 +7,7 @@ use std::task::{Context, Poll, ready};
 use tokio::sync::oneshot;
 
 use crate::arguments::{Decoder, Invalid};
-use crate::request::{ApprovalRequest, RequestId};
+use crate::request::{ApprovalRequest, ById, RequestId};
 
 /// A hint: the record as it was just committed, or only that something changed. A waiter acts on what the store says; a
 /// record that was just committed in this process is what the store says.
@@ -63,7 +62,7 @@ impl Waiters {
 /// More than the cores of most machines; ids are random, so the shards fill evenly.
 const SHARDS: usize = 32;
 
-type Shard = HashMap<RequestId, Entry>;
+type Shard = ById<Entry>;
 
 static TABLE: LazyLock<[Mutex<Shard>; SHARDS]> = LazyLock::new(Default::default);
 

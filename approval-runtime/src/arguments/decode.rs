@@ -43,10 +43,13 @@ impl Decoder {
     ///
     /// [`Invalid::MissingField`] and [`Invalid::TypeMismatch`], or what else is wrong inside it.
     pub fn take<T: DeserializeOwned>(&mut self, name: &str) -> Result<T, Invalid> {
-        let value = self.peek(name)?;
-        if let Value::Object(fields) = &mut self.arguments {
-            fields.remove(name);
-        }
+        let value = match self.arguments.get_mut(name) {
+            // A text goes into the body as it is, not as a copy; what is wrong with it can be said without it.
+            Some(Value::String(text)) => T::deserialize(Value::String(std::mem::take(text)))
+                .map_err(|_| self.diagnose::<T>(&[Step::name(name)], &Value::String(String::new())))?,
+            _ => self.peek(name)?,
+        };
+        self.discard(name);
         Ok(value)
     }
 

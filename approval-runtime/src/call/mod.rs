@@ -6,16 +6,16 @@ mod running;
 mod start;
 mod waiting;
 
-use std::future::Future;
+use std::future::{Future, ready};
 use std::pin::pin;
 
 use serde_json::Value;
 
 pub use self::capturing::Capturing;
 pub use self::file::NewRequest;
-pub use self::running::{Permit, run};
+pub use self::running::{Permit, Running, run};
 use self::start::{Approved, What};
-use self::waiting::wait_for;
+use self::waiting::{file, wait_for};
 use crate::agent::Agent;
 use crate::arguments::{Decoder, Hidden, Invalid};
 use crate::boxed::BoxFuture;
@@ -105,7 +105,7 @@ impl ApprovalGate {
             ask(call(Some(self), tool, agent.as_ref(), None), move |call| call.whole(&arguments), Decoder::rest::<Value>);
         match asked.await {
             Ok((permit, arguments)) => {
-                let (returned, recording) = run(permit, pin!(body(arguments)), T::is_failure).await;
+                let (returned, recording) = run(permit, pin!(async move { body(arguments).await }), T::is_failure).await;
                 recording.await;
                 returned
             }
@@ -143,33 +143,36 @@ where
 fn begin(call: Call, capture: impl FnOnce(&mut Capturing<'_>)) -> BoxFuture<'static, Result<Box<Approved>, Refusal>> {
     let Routed { gate, tool, agent } = *call.0;
     let Some(gate) = gate else {
-        return Box::pin(std::future::ready(Err(Refusal::NoGate { tool: tool.name().into() })));
+        return Box::pin(ready(Err(Refusal::NoGate { tool: tool.name().into() })));
     };
     let redact: Vec<_> = tool.redacted_paths().collect();
     let mut capturing = Capturing::new(&gate, &tool, agent.as_ref(), &redact);
     capture(&mut capturing);
     match capturing.end() {
-        Ok(asked) => Box::pin(asked.approved()),
-        Err(refusal) => Box::pin(std::future::ready(Err(refusal))),
+        Ok(asked) => asked.approved(),
+        Err(refusal) => Box::pin(ready(Err(refusal))),
     }
 }
 
 impl Asked {
-    async fn approved(self) -> Result<Box<Approved>, Refusal> {
+    /// Each way is a future of its own: one that waits for people keeps nothing of the others.
+    fn approved(self) -> BoxFuture<'static, Result<Box<Approved>, Refusal>> {
         let Self { gate, asking, judgement, hidden, decoder, mut cancel, check } = self;
         match judgement {
             Judgement::Allow(rule) => {
                 let what = What::ByRule { gate, asking, rule, decoder };
-                Ok(Box::new(Approved { what, hidden, cancel }))
+                Box::pin(ready(Ok(Box::new(Approved { what, hidden, cancel }))))
             }
-            Judgement::Deny(rule) => {
+            Judgement::Deny(rule) => Box::pin(async move {
                 let request = gate.open(asking, Verdict::Deny { rule }).await?;
                 Err(Refusal::of(&request))
-            }
+            }),
             Judgement::Ask => {
-                drop(decoder);
-                let (waiting, request) = wait_for(gate, asking, check, cancel.as_mut()).await?;
-                Ok(Box::new(Approved { what: What::ByPeople { waiting, request }, hidden, cancel }))
+                let (id, filing) = (asking.id, file(&gate, asking));
+                Box::pin(async move {
+                    let (waiting, request) = wait_for(gate, id, filing, check, cancel.as_mut()).await?;
+                    Ok(Box::new(Approved { what: What::ByPeople { waiting, request }, hidden, cancel }))
+                })
             }
         }
     }

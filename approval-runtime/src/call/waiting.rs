@@ -55,20 +55,27 @@ enum Woken {
     Timer,
 }
 
-/// Files the request and waits until it is approved.
+/// Files a request. Boxed, so that a call which waits does not keep the room that filing took.
+pub(super) fn file(gate: &ApprovalGate, asking: Asking) -> BoxFuture<'static, Result<ApprovalRequest, Refusal>> {
+    let gate = gate.clone();
+    Box::pin(async move { gate.open(asking, Verdict::Ask).await })
+}
+
+/// Files the request and waits until it is approved. What is seldom needed meanwhile is boxed: many calls wait at once.
 pub(super) async fn wait_for(
     gate: ApprovalGate,
-    asking: Asking,
+    id: RequestId,
+    filing: BoxFuture<'static, Result<ApprovalRequest, Refusal>>,
     check: Option<Check>,
     mut cancel: Option<&mut BoxFuture<'static, ()>>,
 ) -> Result<(Waiting, ApprovalRequest), Refusal> {
-    let id = asking.id;
     let mut waiter = Waiter::register(id, check);
     let mut waiting = Waiting { gate, id, withdraws: true };
-    let mut request = match waiting.gate.open(asking, Verdict::Ask).await {
+    let mut request = match filing.await {
         Ok(request) => request,
         Err(refusal) => {
-            waiting.withdraws = false;
+            // Where the store failed it may have been written all the same.
+            waiting.withdraws = matches!(refusal, Refusal::Unavailable { .. });
             return Err(refusal);
         }
     };
@@ -102,7 +109,7 @@ pub(super) async fn wait_for(
             Woken::CancelledByCaller => {
                 cancel = None;
                 let event = Event::Cancel { by: BY_CALLER.into() };
-                waiting.settle(&request, event).await?
+                Box::pin(waiting.settle(&request, event)).await?
             }
             Woken::Timer if patience.is_some_and(|patience| patience < deadline) => {
                 waiting.withdraws = false;
@@ -110,7 +117,7 @@ pub(super) async fn wait_for(
                 return Err(Refusal::Pending { tool: request.tool_name().into(), id });
             }
             Woken::Timer => {
-                let request = waiting.settle(&request, Event::TimeOut).await?;
+                let request = Box::pin(waiting.settle(&request, Event::TimeOut)).await?;
                 if request.status() == ApprovalStatus::Pending {
                     // The store's clock is behind tokio's: it decides.
                     let now = waiting.gate.now().await.unwrap_or(request.created_at());

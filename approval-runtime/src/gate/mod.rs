@@ -102,7 +102,7 @@ pub(crate) struct RunningBody(ApprovalGate);
 
 impl RunningBody {
     pub(crate) fn start(gate: ApprovalGate) -> Self {
-        gate.inner.running.count.fetch_add(1, Ordering::AcqRel);
+        gate.inner.running.count.fetch_add(1, Ordering::SeqCst);
         Self(gate)
     }
 
@@ -283,7 +283,7 @@ impl ApprovalGate {
         let idle = async {
             loop {
                 let idle = running.idle.notified();
-                if running.count.load(Ordering::Acquire) == 0 {
+                if running.count.load(Ordering::SeqCst) == 0 {
                     return;
                 }
                 idle.await;
@@ -393,7 +393,7 @@ impl ApprovalGate {
                 Err(_) if at_hand => continue,
                 Err(conflict) => return Err(NotApplied::Conflict(conflict, request.at(now))),
             };
-            let write = [Write::Update { id, state, guard }];
+            let write = [Write::Update { id, state: Arc::new(state), guard }];
             match self.inner.store.commit(&write).await {
                 Ok(()) => {
                     let [Write::Update { state, .. }] = write else { return Err(NotApplied::NotFound(id)) };

@@ -1,14 +1,16 @@
 //! [`MemoryStore`]: everything in this process, gone with it.
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeSet, VecDeque};
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use tokio::time::Instant;
 
 use super::{ApprovalStore, Query, StoreError, Write};
 use crate::boxed::BoxFuture;
-use crate::request::{ApprovalRequest, ApprovalStatus, ExecutionState, RequestId};
+use crate::request::{ApprovalRequest, ApprovalStatus, ById, ExecutionState, RequestId};
 
 /// How many ended requests are kept unless the program says otherwise.
 pub(super) const DEFAULT_KEPT: usize = 10_000;
@@ -26,37 +28,46 @@ const ABANDONED: TimeDelta = TimeDelta::seconds(60);
 #[derive(Debug)]
 pub struct MemoryStore {
     rows: Mutex<Rows>,
+    clock: Clock,
     kept: usize,
 }
 
 #[derive(Debug)]
 struct Rows {
-    by_id: HashMap<RequestId, ApprovalRequest>,
+    by_id: ById<ApprovalRequest>,
     /// In the order in which they are shown.
     pending: BTreeSet<(DateTime<Utc>, RequestId)>,
     /// Nothing more can happen to these: the oldest first.
     ended: VecDeque<RequestId>,
-    clock: Clock,
 }
 
+/// Counts in microseconds since 1970: it is read twice for each change, and a date is made of the result only.
 #[derive(Debug)]
 struct Clock {
-    started: (DateTime<Utc>, Instant),
-    last: DateTime<Utc>,
+    started: (i64, Instant),
+    last: AtomicI64,
 }
 
 impl Clock {
-    fn now(&mut self) -> DateTime<Utc> {
-        let (wall, instant) = self.started;
-        let elapsed = TimeDelta::from_std(instant.elapsed()).unwrap_or(TimeDelta::MAX);
-        let monotonic = wall.checked_add_signed(elapsed).unwrap_or(wall);
-        self.last = self.last.max(micros(Utc::now())).max(micros(monotonic));
-        self.last
+    fn start() -> Self {
+        let now = wall();
+        Self { started: (now, Instant::now()), last: AtomicI64::new(now) }
+    }
+
+    fn now(&self) -> DateTime<Utc> {
+        let (started, instant) = self.started;
+        let now = wall().max(started.saturating_add(micros(instant.elapsed())));
+        let now = self.last.fetch_max(now, Ordering::AcqRel).max(now);
+        DateTime::from_timestamp_micros(now).unwrap_or(DateTime::<Utc>::MAX_UTC)
     }
 }
 
-fn micros(time: DateTime<Utc>) -> DateTime<Utc> {
-    DateTime::from_timestamp_micros(time.timestamp_micros()).unwrap_or(time)
+fn wall() -> i64 {
+    micros(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default())
+}
+
+fn micros(time: Duration) -> i64 {
+    i64::try_from(time.as_micros()).unwrap_or(i64::MAX)
 }
 
 impl Default for MemoryStore {
@@ -69,14 +80,8 @@ impl MemoryStore {
     /// Makes an empty store that keeps the last 10,000 ended requests.
     #[must_use]
     pub fn new() -> Self {
-        let now = micros(Utc::now());
-        let rows = Rows {
-            by_id: HashMap::new(),
-            pending: BTreeSet::new(),
-            ended: VecDeque::new(),
-            clock: Clock { started: (now, Instant::now()), last: now },
-        };
-        Self { rows: Mutex::new(rows), kept: DEFAULT_KEPT }
+        let rows = Rows { by_id: ById::default(), pending: BTreeSet::new(), ended: VecDeque::new() };
+        Self { rows: Mutex::new(rows), clock: Clock::start(), kept: DEFAULT_KEPT }
     }
 
     /// Sets how many ended requests are kept.
@@ -130,41 +135,45 @@ impl Rows {
     }
 
     /// Ends the oldest request if its deadline is long past: whoever should have written that is gone.
-    fn sweep(&mut self, now: DateTime<Utc>, kept: usize) {
+    fn sweep(&mut self, now: DateTime<Utc>, kept: usize, gone: &mut Vec<ApprovalRequest>) {
         let Some((_, id)) = self.pending.first() else { return };
         let Some(request) = self.by_id.get(id) else { return };
         if now - request.expires_at() > ABANDONED {
-            self.put(request.clone().at(now), kept);
+            self.put(request.clone().at(now), kept, gone);
         }
     }
 
-    fn put(&mut self, request: ApprovalRequest, kept: usize) {
+    /// Moves to `gone` what is no longer kept, to be freed when the lock is.
+    fn put(&mut self, request: ApprovalRequest, kept: usize, gone: &mut Vec<ApprovalRequest>) {
         let id = request.id();
         let key = (request.created_at(), id);
-        if request.status() == ApprovalStatus::Pending {
+        let is_pending = |request: &ApprovalRequest| request.status() == ApprovalStatus::Pending;
+        let (pending, ended) = (is_pending(&request), has_ended(&request));
+        let before = self.by_id.insert(id, request);
+        let (was_pending, had_ended) = before.as_ref().map_or((false, false), |before| (is_pending(before), has_ended(before)));
+        if pending && !was_pending {
             self.pending.insert(key);
-        } else {
+        } else if was_pending && !pending {
             self.pending.remove(&key);
         }
-        let ended = has_ended(&request);
-        let before = self.by_id.insert(id, request);
-        if ended && !before.as_ref().is_some_and(has_ended) {
+        if ended && !had_ended {
             self.ended.push_back(id);
             while self.ended.len() > kept {
-                if let Some(oldest) = self.ended.pop_front() {
-                    self.by_id.remove(&oldest);
-                }
+                let oldest = self.ended.pop_front();
+                gone.extend(oldest.and_then(|oldest| self.by_id.remove(&oldest)));
             }
         }
+        gone.extend(before);
     }
 }
 
 impl ApprovalStore for MemoryStore {
     fn commit<'a>(&'a self, writes: &'a [Write]) -> BoxFuture<'a, Result<(), StoreError>> {
         Box::pin(async move {
+            let mut gone = Vec::new();
             let mut rows = self.rows();
-            let now = rows.clock.now();
-            rows.sweep(now, self.kept);
+            let now = self.clock.now();
+            rows.sweep(now, self.kept, &mut gone);
             for write in writes {
                 rows.check(write, now)?;
             }
@@ -176,8 +185,9 @@ impl ApprovalStore for MemoryStore {
                         None => continue, // checked above, under the same lock
                     },
                 };
-                rows.put(request, self.kept);
+                rows.put(request, self.kept, &mut gone);
             }
+            drop(rows);
             Ok(())
         })
     }
@@ -212,6 +222,6 @@ impl ApprovalStore for MemoryStore {
     }
 
     fn now(&self) -> BoxFuture<'_, Result<DateTime<Utc>, StoreError>> {
-        Box::pin(async move { Ok(self.rows().clock.now()) })
+        Box::pin(async move { Ok(self.clock.now()) })
     }
 }

@@ -4,6 +4,7 @@ mod memory;
 
 use std::error::Error;
 use std::fmt;
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
@@ -27,7 +28,7 @@ pub enum Write {
         /// The request.
         id: RequestId,
         /// Its new state.
-        state: State,
+        state: Arc<State>,
         /// What must still hold, on the store's clock.
         guard: Guard,
     },

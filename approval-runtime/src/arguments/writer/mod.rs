@@ -13,6 +13,7 @@ mod escape;
 mod place;
 mod secrets;
 
+use std::cell::Cell;
 use std::cmp::Ordering;
 use std::fmt::Write as _;
 
@@ -91,6 +92,14 @@ struct Field {
     secret: bool,
 }
 
+/// How much room a thread keeps for the next text.
+const MAX_SCRATCH: usize = 16 * 1024;
+
+thread_local! {
+    /// Where texts grow, so that each is allocated once, at its length.
+    static SCRATCH: Cell<String> = const { Cell::new(String::new()) };
+}
+
 /// Writes one object in canonical form.
 ///
 /// It and all that holds it have no derived `Debug`: the text is not for logs.
@@ -124,7 +133,7 @@ impl<'a> Writer<'a> {
         let mut writer = Self {
             redaction,
             slots,
-            text: String::with_capacity(256),
+            text: SCRATCH.take(),
             next: Next::Other,
             frames: Vec::with_capacity(4),
             fields: Vec::with_capacity(8),
@@ -151,11 +160,12 @@ impl<'a> Writer<'a> {
             return Err(Invalid::TypeMismatch { path: Path::of(&[]) });
         }
         let hidden = Hidden { values: self.hidden };
-        Ok(Written {
-            text: self.text.into_boxed_str(),
-            has_slots: self.has_slots,
-            hidden: (!hidden.values.is_empty()).then(|| Box::new(hidden)),
-        })
+        let text = self.text.as_str().into();
+        if self.text.capacity() <= MAX_SCRATCH {
+            self.text.clear();
+            SCRATCH.set(self.text);
+        }
+        Ok(Written { text, has_slots: self.has_slots, hidden: (!hidden.values.is_empty()).then(|| Box::new(hidden)) })
     }
 
     /// Lets the next value's fields join the top level; it has to be an object.
