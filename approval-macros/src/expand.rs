@@ -3,6 +3,9 @@
 //! Variables are hygienic (`mixed_site`), paths start at a crate, and a bound on one of the user's types is written at that
 //! type, where its error belongs.
 
+#[cfg(test)]
+mod tests;
+
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::Type;
@@ -43,10 +46,7 @@ struct Expansion<'a> {
 impl Expansion<'_> {
     fn body(&self) -> TokenStream {
         let p = self.private();
-        let facts = self.facts();
-        let options = &self.tool.options;
-        let gate = option(options.gate.get().map(|gate| hygienic!(&#gate)));
-        let agent = option(options.agent.get().map(|agent| hygienic!(::core::convert::Into::into(#agent))));
+        let route = self.route();
         let decoded = self.decoded();
         let variables: Vec<_> = decoded.iter().map(|argument| &argument.variable).collect();
         let originals = decoded.iter().map(|argument| {
@@ -66,40 +66,47 @@ impl Expansion<'_> {
             if argument.borrowed().is_some() { hygienic!(#p::Lent::Decoded(#value)) } else { value }
         });
         let refused = self.refused();
-        let is_failure = self.is_failure();
+        let run = self.run();
         let output = erased(&self.tool.output);
         let bindings = self.bindings();
         let statements = &self.tool.statements;
         hygienic! {
-            #facts
+            let call = #route;
             #(#lints)*
-            let (permit, (#(#variables,)*)) = match {
-                let call = #p::route(&__APPROVAL_TOOL, #gate, #agent);
-                match call {
-                    ::core::option::Option::None => ::core::result::Result::Ok((#p::Permit::ungated(), (#(#originals,)*))),
-                    ::core::option::Option::Some(call) => {
-                        #p::ask(call, |call| { #capture }, |decoder| ::core::result::Result::Ok((#(#takes,)*))).await
+            let (permit, (#(#variables,)*)) = match call {
+                ::core::result::Result::Ok(permit) => (permit, (#(#originals,)*)),
+                ::core::result::Result::Err(call) => {
+                    let asked = #p::ask(call, |call| { #capture }, |decoder| ::core::result::Result::Ok((#(#takes,)*)));
+                    match asked.await {
+                        ::core::result::Result::Ok(started) => started,
+                        ::core::result::Result::Err(refusal) => return #refused,
                     }
                 }
-            } {
-                ::core::result::Result::Ok(started) => started,
-                ::core::result::Result::Err(refusal) => return #refused,
             };
-            // The block ends the body's state before the result is kept over the next wait.
-            let (output, recording) = {
-                let ran = #p::run(permit, ::core::pin::pin!(async move {
+            let body = async move {
                 // Says what `return`, `?` and the last expression have to be.
                 if let ::core::option::Option::Some(output) = ::core::option::Option::None::<#output> {
                     return output;
                 }
                 #bindings
                 #statements
-            }), #is_failure).await;
-                ran
             };
+            // The block ends the body's state before the result is kept over the next wait.
+            let (output, recording) = { #run.await };
             recording.await;
             output
         }
+    }
+
+    /// Returns the expression that asks the policy whether the tool passes.
+    fn route(&self) -> TokenStream {
+        let (p, tool, options) = (self.private(), self.description(), &self.tool.options);
+        if options.gate.get().is_none() && options.agent.get().is_none() {
+            return hygienic!(#p::route(#tool));
+        }
+        let gate = option(options.gate.get().map(|gate| hygienic!(&#gate)));
+        let agent = option(options.agent.get().map(|agent| hygienic!(::core::convert::Into::into(#agent))));
+        hygienic!(#p::route_as(#tool, #gate, #agent))
     }
 
     /// Returns the path of what generated code may name.
@@ -121,31 +128,37 @@ impl Expansion<'_> {
         decoded
     }
 
-    /// Returns the static description, and its entry in the list of annotated functions.
-    fn facts(&self) -> TokenStream {
+    /// Returns the expression for the tool's description, which is a static in the list of annotated functions.
+    fn description(&self) -> TokenStream {
         let Self { tool } = self;
         let p = self.private();
         let options = &tool.options;
         let name = &tool.name;
-        let mut description = hygienic!(#p::Tool::annotated(#name, ::core::file!(), ::core::line!()));
+        let shown = tool.arguments.iter().filter(|argument| argument.part != Part::Skipped);
+        let arguments = shown.map(|argument| {
+            let (name, ty) = (&argument.name, text(&argument.ty));
+            hygienic!((#name, #ty))
+        });
+        let mut described = hygienic!(tool);
+        for (setter, length) in [("with_timeout", options.timeout.get()), ("with_max_wait", options.max_wait.get())] {
+            match length {
+                Some(Length::Seconds(seconds)) => {
+                    let setter = Ident::new(setter, Span::mixed_site());
+                    described = hygienic!(#described.#setter(::core::time::Duration::from_secs(#seconds)));
+                }
+                Some(Length::Constant(constant)) => {
+                    // A call at the constant, so that one out of bounds is told there.
+                    let span = constant.span();
+                    let (p, setter) = (self.private_at(span), Ident::new(setter, span));
+                    described = quote_spanned!(span=> #p::Tool::#setter(#described, #constant));
+                }
+                None => {}
+            }
+        }
         let mut set = |setter: &str, value: TokenStream| {
             let setter = format_ident!("with_{setter}", span = Span::mixed_site());
-            description = hygienic!(#description.#setter(#value));
+            described = hygienic!(#described.#setter(#value));
         };
-        let shown: Vec<_> = tool.arguments.iter().filter(|argument| argument.part != Part::Skipped).collect();
-        if !shown.is_empty() {
-            let arguments = shown.iter().map(|argument| {
-                let (name, ty) = (&argument.name, text(&argument.ty));
-                hygienic!(#p::Argument::new(#name, #ty))
-            });
-            set("arguments", hygienic!(&[#(#arguments),*]));
-        }
-        if let Some(Length::Seconds(seconds)) = options.timeout.get() {
-            set("timeout", hygienic!(::core::time::Duration::from_secs(#seconds)));
-        }
-        if let Some(Length::Seconds(seconds)) = options.max_wait.get() {
-            set("max_wait", hygienic!(::core::time::Duration::from_secs(#seconds)));
-        }
         if let Some(effect) = options.effect.get() {
             let effect = format_ident!("{effect:?}", span = Span::mixed_site());
             set("effect", hygienic!(#p::Effect::#effect));
@@ -178,18 +191,8 @@ impl Expansion<'_> {
             // Another process has no call that waits and could check an edit.
             set("check", self.check());
         }
-        for (setter, length) in [("with_timeout", options.timeout.get()), ("with_max_wait", options.max_wait.get())] {
-            if let Some(Length::Constant(constant)) = length {
-                // A call at the constant, so that one out of bounds is told there.
-                let span = constant.span();
-                let (p, setter) = (self.private_at(span), Ident::new(setter, span));
-                description = quote_spanned!(span=> #p::Tool::#setter(#description, #constant));
-            }
-        }
-        hygienic! {
-            static __APPROVAL_TOOL: #p::Tool = #description;
-            #p::register!(__APPROVAL_TOOL);
-        }
+        let described = (text(&described) != "tool").then(|| hygienic!(, |tool| #described));
+        hygienic!(#p::tool!(#name, [#(#arguments),*] #described))
     }
 
     /// Returns the function that decodes all arguments and drops them, so that a bad edit is refused before it is saved.
@@ -335,11 +338,16 @@ impl Expansion<'_> {
 
     /// Returns `function::<ty>`, its bounds at the type.
     fn at_type(&self, function: &str, ty: &Type) -> TokenStream {
+        self.at_types(function, ty, TokenStream::new())
+    }
+
+    /// Returns `function::<ty, ..>`, the bounds of `ty` at that type.
+    fn at_types(&self, function: &str, ty: &Type, others: TokenStream) -> TokenStream {
         let span = at(ty.span());
         let p = self.private_at(span);
         let function = Ident::new(function, span);
         let ty = erased(ty);
-        quote_spanned!(span=> #p::#function::<#ty>)
+        quote_spanned!(span=> #p::#function::<#ty #others>)
     }
 
     fn refused(&self) -> TokenStream {
@@ -352,14 +360,17 @@ impl Expansion<'_> {
         }
     }
 
-    fn is_failure(&self) -> TokenStream {
+    /// Returns the call that runs the body; the bound that it can tell a failure is at the return type.
+    fn run(&self) -> TokenStream {
+        let body = hygienic!(::core::pin::pin!(body));
         match self.tool.options.on_refusal.get() {
-            Some(_) => hygienic!(|_| false),
+            Some(_) => {
+                let p = self.private();
+                hygienic!(#p::run_judged(permit, #body, |_| false))
+            }
             None => {
-                let span = at(self.tool.output.span());
-                let (p, output) = (self.private_at(span), erased(&self.tool.output));
-                let is_failure = quote_spanned!(span=> <#output as #p::ToolReturn>::is_failure);
-                hygienic!(|output| #is_failure(output))
+                let run = self.at_types("run", &self.tool.output, quote!(, _));
+                hygienic!(#run(permit, #body))
             }
         }
     }
@@ -395,101 +406,5 @@ fn option(value: Option<TokenStream>) -> TokenStream {
     match value {
         Some(value) => hygienic!(::core::option::Option::Some(#value)),
         None => hygienic!(::core::option::Option::None),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use proc_macro2::{Delimiter, TokenTree};
-
-    use super::*;
-    use crate::errors::Errors;
-    use crate::options::Options;
-    use crate::tool_fn::FnItem;
-
-    fn expand(options: &str, item: &str) -> TokenStream {
-        let mut errors = Errors::default();
-        let options = Options::parse(options.parse().expect("the options below lex"), &mut errors);
-        let item = FnItem::read(item.parse().expect("the functions below lex"), &mut errors).expect("a function");
-        let tool = ToolFn::check(options, item, &mut errors);
-        assert_eq!(errors.messages(), [""; 0]);
-        gate(&tool)
-    }
-
-    /// Counts the lines that rustfmt would make of tokens, 100 characters wide.
-    fn lines(tokens: TokenStream) -> usize {
-        let (mut lines, mut line) = (0, 0);
-        for token in tokens {
-            match &token {
-                TokenTree::Group(group) if group.delimiter() == Delimiter::Brace && !group.stream().is_empty() => {
-                    lines += line / 100 + 1 + self::lines(group.stream());
-                    line = 1;
-                }
-                TokenTree::Group(group) => {
-                    let inside = self::lines(group.stream());
-                    if inside > 1 {
-                        lines += inside;
-                    } else {
-                        line += text(group).len();
-                    }
-                }
-                TokenTree::Punct(punct) if punct.as_char() == ';' => {
-                    lines += line / 100 + 1;
-                    line = 0;
-                }
-                other => line += other.to_string().len(),
-            }
-        }
-        if line > 0 { lines + line / 100 + 1 } else { lines }
-    }
-
-    #[test]
-    fn expansion_is_short() {
-        let item =
-            "async fn send_email(to: String, subject: String, body: String) -> Result<String, Refusal> { mail(to).await }";
-        let plain = lines(expand("", item));
-        assert!(plain <= 49, "{plain} lines");
-        let options = lines(expand("timeout = 120, auto_approve = is_colleague(&to)", item));
-        assert!(options <= plain + 8, "{options} lines");
-    }
-
-    /// What an option does not ask for is not in the code.
-    #[test]
-    fn options_alone_add_code() {
-        let item = "async fn f(a: u8) -> R { a }";
-        let plain = text(expand("", item));
-        for (options, code) in [
-            ("timeout = 5", "with_timeout"),
-            ("max_wait = 5", "with_max_wait"),
-            ("reason = \"{a}\"", "call.reason"),
-            ("auto_approve = a == 1", "call.decide"),
-            ("effect = external", "with_effect"),
-            ("skip(a)", "with_not_reviewed"),
-            ("redact(a)", "with_redact"),
-            ("approvers(\"x\")", "with_approvers"),
-            ("quorum = 2", "with_quorum"),
-            ("call_id = a.to_string()", "call.call_id"),
-            ("cancel = token", "call.cancel"),
-            ("resumable", "with_check"),
-            ("record", "with_record"),
-        ] {
-            assert!(!plain.contains(code) && text(expand(options, item)).contains(code), "{options}");
-        }
-    }
-
-    #[test]
-    fn rule_decodes_what_it_names() {
-        let code = text(expand("auto_approve = to.is_empty()", "async fn f(to: String, subject: String) -> R {}"));
-        assert_eq!(code.matches("peek").count(), 1, "{code}");
-        assert!(code.contains("peek::<String>(decoder, \"to\")"), "{code}");
-    }
-
-    /// The signature that callers and other macros see is the written one, but for names.
-    #[test]
-    fn signature_stays() {
-        let item = "#[tool] pub(crate) async fn f<T: Clone>(&self, #[doc = \"x\"] mut a: T, State(s): State<u8>) -> Result<T, E> where T: Send {}";
-        let code = expand("", item).to_string().replace(' ', "");
-        let written = item.replace("mut a", "a").replace("State(s)", "s").replace([' ', '}'], "");
-        assert!(code.starts_with(&written), "{code}");
     }
 }

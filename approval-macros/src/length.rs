@@ -3,7 +3,7 @@
 use syn::{Expr, ExprLit, ExprUnary, Lit, LitInt, UnOp};
 
 use crate::errors::Errors;
-use crate::options::ungrouped;
+use crate::tokens::ungrouped;
 
 /// The longest time a request stays open: 30 days.
 const MOST: u64 = 30 * 24 * 60 * 60;

@@ -11,6 +11,7 @@ mod reason;
 mod tokens;
 mod tool_fn;
 mod types;
+mod words;
 
 use proc_macro2::TokenStream;
 

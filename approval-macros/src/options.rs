@@ -1,5 +1,8 @@
 //! The options in the attribute's parentheses: read, each on its own, and never a stop.
 
+#[cfg(test)]
+mod tests;
+
 use std::fmt::Display;
 
 use proc_macro2::{Ident, Span, TokenStream, TokenTree};
@@ -10,6 +13,8 @@ use syn::{Expr, ExprLit, ExprPath, Lit, LitInt, LitStr, Path, Token, token};
 
 use crate::errors::Errors;
 use crate::length::Length;
+use crate::tokens::ungrouped;
+use crate::words::{listed, nearest};
 
 /// Everything an annotation can say.
 #[derive(Default)]
@@ -424,117 +429,5 @@ impl OneOption<'_, '_> {
     fn flag(&mut self) -> Option<()> {
         let keyword = self.keyword;
         if self.ended() { Some(()) } else { self.wrong(keyword, format!("`{keyword}` takes no value")) }
-    }
-}
-
-/// Takes away the invisible brackets that `macro_rules!` puts around an expression.
-pub(crate) fn ungrouped(value: Expr) -> Expr {
-    match value {
-        Expr::Group(group) => ungrouped(*group.expr),
-        value => value,
-    }
-}
-
-/// Returns the name that was probably meant.
-pub(crate) fn nearest<'a>(name: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let close = |near: &&str| distance(name, near) <= near.len().div_ceil(3);
-    names.into_iter().filter(close).min_by_key(|near| distance(name, near))
-}
-
-/// Counts the letters to insert, delete, replace or swap on the way from one name to the other.
-fn distance(from: &str, to: &str) -> usize {
-    let (from, to): (Vec<char>, Vec<char>) = (from.chars().collect(), to.chars().collect());
-    let mut table = vec![vec![0; to.len() + 1]; from.len() + 1];
-    for i in 0..=from.len() {
-        for j in 0..=to.len() {
-            table[i][j] = match (i, j) {
-                (0, edits) | (edits, 0) => edits,
-                _ => {
-                    let replaced = table[i - 1][j - 1] + usize::from(from[i - 1] != to[j - 1]);
-                    let swapped = i > 1 && j > 1 && from[i - 1] == to[j - 2] && from[i - 2] == to[j - 1];
-                    let swapped = if swapped { table[i - 2][j - 2] + 1 } else { usize::MAX };
-                    replaced.min(swapped).min(table[i - 1][j] + 1).min(table[i][j - 1] + 1)
-                }
-            };
-        }
-    }
-    table[from.len()][to.len()]
-}
-
-/// Writes names as a list in a sentence.
-pub(crate) fn listed(names: impl IntoIterator<Item = impl Display>) -> String {
-    names.into_iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn read(source: &str) -> (Options, Vec<String>) {
-        let mut errors = Errors::default();
-        let options = Options::parse(source.parse().expect("the sources below lex"), &mut errors);
-        (options, errors.messages())
-    }
-
-    #[test]
-    fn every_example_is_read() {
-        let all = EXAMPLES.map(|(_, example)| example).join(", ");
-        let (options, errors) = read(&all);
-        assert_eq!(errors, [""; 0]);
-        assert_eq!(options.effect.get(), Some(&Effect::Irreversible));
-        assert_eq!(options.quorum.get(), Some(&2));
-        assert_eq!(options.redact.items()[0].names(), ["card", "number"]);
-        assert!(options.resumable.get().is_some() && options.krate.get().is_some());
-    }
-
-    #[test]
-    fn one_mistake_hides_no_other() {
-        let (options, errors) =
-            read("timeout = 0, tiemout = 3, effect = revertible, quorum = 0, skip = a, reason = 5, timeout = 9, live(b)");
-        let what: Vec<_> = errors.iter().filter_map(|error| error.lines().next()).collect();
-        assert_eq!(
-            what,
-            [
-                "`timeout` is zero: reviewers need time to read",
-                "unknown option `tiemout`",
-                "`revertible` is no effect",
-                "`quorum` is 0: at least one reviewer has to approve",
-                "`skip` takes a list",
-                "`reason` is a format string over the arguments",
-                "`timeout` is given twice",
-            ]
-        );
-        assert_eq!(options.live.items().len(), 1, "what follows a mistake is still read");
-        assert!(errors.iter().all(|error| error.contains("\nhelp: ")));
-    }
-
-    #[test]
-    fn unreadable_value_stops_at_comma() {
-        let (options, errors) = read("auto_approve = amount <, quorum = 3");
-        assert_eq!(errors.len(), 1, "{errors:?}");
-        assert_eq!(options.quorum.get(), Some(&3));
-    }
-
-    #[test]
-    fn unknown_option_names_nearest() {
-        assert!(read("auto_aprove = true").1[0].ends_with("help: did you mean `auto_approve`?"));
-        assert!(read("colour = 3").1[0].contains("help: options are `timeout`, "));
-    }
-
-    #[test]
-    fn redacted_paths_go_through_tuples() {
-        let (options, errors) = read("redact(pair.0.1, r#type.r#in)");
-        assert_eq!(errors, [""; 0]);
-        assert_eq!(options.redact.items()[0].names(), ["pair", "0", "1"]);
-        assert_eq!(options.redact.items()[1].names(), ["type", "in"]);
-    }
-
-    #[test]
-    fn distance_counts_edits() {
-        assert_eq!(distance("timeout", "timeout"), 0);
-        assert_eq!(distance("tiemout", "timeout"), 1);
-        assert_eq!(distance("amout", "amount"), 1);
-        assert_eq!(distance("", "abc"), 3);
-        assert_eq!(nearest("xyz", ["timeout"]), None);
     }
 }

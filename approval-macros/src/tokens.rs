@@ -2,6 +2,7 @@
 
 use proc_macro2::{Delimiter, Group, Ident, Spacing, TokenStream, TokenTree};
 use quote::ToTokens;
+use syn::Expr;
 use syn::ext::IdentExt;
 
 /// Calls `see` for each token with the one before it, groups from the inside too.
@@ -41,6 +42,24 @@ pub(crate) fn mention(tokens: impl ToTokens, name: &Ident) -> bool {
         TokenTree::Group(_) | TokenTree::Punct(_) => false,
     })
     .is_some()
+}
+
+/// Returns the one group that `tokens` are, without the invisible brackets of `macro_rules!`.
+pub(crate) fn lone_group(tokens: TokenStream) -> Option<Group> {
+    let mut tokens = tokens.into_iter();
+    match (tokens.next(), tokens.next()) {
+        (Some(TokenTree::Group(group)), None) if group.delimiter() == Delimiter::None => lone_group(group.stream()),
+        (Some(TokenTree::Group(group)), None) => Some(group),
+        _ => None,
+    }
+}
+
+/// Takes away the invisible brackets that `macro_rules!` puts around an expression.
+pub(crate) fn ungrouped(value: Expr) -> Expr {
+    match value {
+        Expr::Group(group) => ungrouped(*group.expr),
+        value => value,
+    }
 }
 
 pub(crate) fn is_ident(token: &TokenTree, name: &str) -> bool {
