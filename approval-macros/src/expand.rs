@@ -76,7 +76,7 @@ impl Expansion<'_> {
             let (permit, (#(#variables,)*)) = match call {
                 ::core::result::Result::Ok(permit) => (permit, (#(#originals,)*)),
                 ::core::result::Result::Err(call) => {
-                    let asked = #p::ask(call, |call| { #capture }, |decoder| ::core::result::Result::Ok((#(#takes,)*)));
+                    let asked = call.ask(|call| { #capture }, |decoder| ::core::result::Result::Ok((#(#takes,)*)));
                     match asked.await {
                         ::core::result::Result::Ok(started) => started,
                         ::core::result::Result::Err(refusal) => return #refused,
@@ -338,16 +338,11 @@ impl Expansion<'_> {
 
     /// Returns `function::<ty>`, its bounds at the type.
     fn at_type(&self, function: &str, ty: &Type) -> TokenStream {
-        self.at_types(function, ty, TokenStream::new())
-    }
-
-    /// Returns `function::<ty, ..>`, the bounds of `ty` at that type.
-    fn at_types(&self, function: &str, ty: &Type, others: TokenStream) -> TokenStream {
         let span = at(ty.span());
         let p = self.private_at(span);
         let function = Ident::new(function, span);
         let ty = erased(ty);
-        quote_spanned!(span=> #p::#function::<#ty #others>)
+        quote_spanned!(span=> #p::#function::<#ty>)
     }
 
     fn refused(&self) -> TokenStream {
@@ -369,8 +364,9 @@ impl Expansion<'_> {
                 hygienic!(#p::run_judged(permit, #body, |_| false))
             }
             None => {
-                let run = self.at_types("run", &self.tool.output, quote!(, _));
-                hygienic!(#run(permit, #body))
+                let (span, output) = (at(self.tool.output.span()), erased(&self.tool.output));
+                let run = quote_spanned!(span=> run::<#output, _>);
+                hygienic!(permit.#run(#body))
             }
         }
     }

@@ -7,7 +7,7 @@ use std::pin::Pin;
 pub use inventory;
 
 use crate::arguments::{Decoder, Invalid};
-pub use crate::call::{Call, Capturing, Permit, Running, ask, route as route_as, run as run_judged};
+pub use crate::call::{Call, Capturing, Permit, Running, route as route_as, run as run_judged};
 pub use crate::refusal::{Refusal, ToolReturn};
 use crate::signature::Shown;
 pub use crate::signature::{Argument as Captures, Lent};
@@ -36,14 +36,12 @@ pub fn route(tool: &'static Tool) -> Result<Permit, Call> {
     route_as(tool, None, None)
 }
 
-/// Runs a body whose result says whether it failed.
-#[inline]
-pub fn run<T, F>(permit: Permit, body: Pin<&mut F>) -> Running<'_, F, fn(&T) -> bool>
-where
-    T: ToolReturn,
-    F: Future<Output = T>,
-{
-    run_judged(permit, body, T::is_failure)
+impl Permit {
+    /// Runs a body whose result says whether it failed.
+    #[inline]
+    pub fn run<T: ToolReturn, F: Future<Output = T>>(self, body: Pin<&mut F>) -> Running<'_, F, fn(&T) -> bool> {
+        run_judged(self, body, T::is_failure)
+    }
 }
 
 #[inline]

@@ -41,8 +41,8 @@ pub enum Refusal {
     Cancelled {
         /// The tool.
         tool: Box<str>,
-        /// The request.
-        id: RequestId,
+        /// The request, where there is one: a call that a rule let through may be withdrawn before it is written.
+        id: Option<RequestId>,
         /// Why, where it had been approved.
         because: Option<EndedBecause>,
     },
@@ -183,7 +183,7 @@ impl Refusal {
                 comment: request.comment().map(Into::into),
             },
             (ApprovalStatus::TimedOut, _) => Self::TimedOut { tool, id },
-            (ApprovalStatus::Cancelled, _) => Self::Cancelled { tool, id, because },
+            (ApprovalStatus::Cancelled, _) => Self::Cancelled { tool, id: Some(id), because },
             (ApprovalStatus::Expired, _) => Self::Expired { tool, id, because },
             (_, ExecutionState::Executing) => Self::InProgress { tool, id },
             (_, ExecutionState::Indeterminate) => Self::Indeterminate { tool, id },
@@ -225,7 +225,6 @@ impl Refusal {
         match self {
             Self::Rejected { id, .. }
             | Self::TimedOut { id, .. }
-            | Self::Cancelled { id, .. }
             | Self::Expired { id, .. }
             | Self::Pending { id, .. }
             | Self::InProgress { id, .. }
@@ -235,7 +234,8 @@ impl Refusal {
             | Self::StaleTarget { id, .. }
             | Self::RecentlyRejected { id, .. }
             | Self::NotDelivered { id, .. } => Some(*id),
-            Self::Frozen { id, .. }
+            Self::Cancelled { id, .. }
+            | Self::Frozen { id, .. }
             | Self::Invalid { id, .. }
             | Self::Unavailable { id, .. }
             | Self::ShuttingDown { id, .. } => *id,

@@ -262,6 +262,12 @@ impl Tool {
         self.not_reviewed
     }
 
+    /// Returns the arguments that are shown and run as they are when the body starts.
+    pub(crate) fn live_arguments(&self) -> impl Iterator<Item = &'static str> {
+        let is_shown = |name: &&&str| self.arguments.iter().any(|argument| argument.name == **name);
+        self.not_reviewed.iter().filter(is_shown).copied()
+    }
+
     /// Returns the dotted paths that are redacted.
     pub fn redacted_paths(&self) -> impl Iterator<Item = &str> {
         self.redact.iter()

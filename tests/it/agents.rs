@@ -3,7 +3,7 @@
 use approval_runtime::{Agent, ApprovalPolicy, ApprovalStatus, Decision, InCurrentScope, Refusal};
 use serde_json::Value;
 
-use crate::tools::{Starts, alice, approve, builder, five, gate, pay, pending};
+use crate::tools::{Starts, alice, approve, builder, five, gate, pending};
 
 #[tokio::test(start_paused = true)]
 async fn nested_scopes_build_the_chain() {
@@ -73,5 +73,21 @@ async fn equal_calls_are_separate_requests() {
     let (one, two, ()) = tokio::join!(starts.pay(&gate, five()), starts.pay(&gate, five()), reviewer);
     assert_eq!([one.is_ok(), two.is_ok()].iter().filter(|ran| **ran).count(), 1);
     assert_eq!(starts.count(), 1);
-    let _ = pay();
+}
+
+/// I8: a handoff says the way an agent came, not whom it stopped working for.
+#[tokio::test(start_paused = true)]
+async fn i08_handed_off_agent_keeps_the_principal() {
+    let (gate, starts) = (gate(), Starts::default());
+    let helper = Agent::new("helper").handed_off_by(&Agent::new("triage"));
+    let call = Agent::new("session").on_behalf_of("alice").scope(helper.scope(starts.pay(&gate, five())));
+    let review = async {
+        let request = pending(&gate).await;
+        let decision = Decision::approve(alice(), request.digest());
+        let error = gate.decide(request.id(), decision).await.unwrap_err();
+        gate.cancel(request.id(), "operator").await.unwrap();
+        error
+    };
+    let (_, error) = tokio::join!(call, review);
+    assert_eq!(error.code(), "self_review");
 }

@@ -232,3 +232,31 @@ async fn slow_event_reader_misses_and_knows() {
     assert_eq!(missed, 1_200 - 1_024);
     assert!(events.next().await.is_some());
 }
+
+/// A closure that panics before it has made its future is a body that panics.
+#[tokio::test(start_paused = true)]
+async fn closure_panic_is_recorded_as_failed() {
+    let gate = gate();
+    let caller = gate.clone();
+    let body = |args: Value| {
+        let _ = args["nothing"].as_str().expect("a name");
+        async { Ok::<(), Refusal>(()) }
+    };
+    let call = async move { caller.call(pay(), five(), body).await };
+    let (joined, request) = tokio::join!(tokio::spawn(call), approve(&gate));
+    assert!(joined.unwrap_err().is_panic());
+    assert_eq!(gate.get_request(request.id()).await.unwrap().execution().state, ExecutionState::Failed);
+}
+
+/// I15: the end of an approval is written when it comes, however long the reviewers would have had.
+#[tokio::test(start_paused = true)]
+async fn i15_unused_approval_is_ended_in_time() {
+    let gate = gate();
+    let mut events = gate.events();
+    let slow = Tool::named("slow").timeout(Duration::from_secs(24 * 3600));
+    let request = gate.create_request(NewRequest::new(slow, five())).await.unwrap();
+    gate.decide(request.id(), Decision::approve(alice(), request.digest())).await.unwrap();
+    let approved = tokio::time::Instant::now();
+    while events.next().await.unwrap().kind != EventKind::Expired {}
+    assert!(approved.elapsed() < Duration::from_secs(20 * 60), "{:?}", approved.elapsed());
+}

@@ -1,14 +1,20 @@
 //! A store that fails: whatever fails, and whether or not the write happened, no body starts without a claim (I1, I7).
 
+use std::future::Future;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Waker};
 
 use approval_runtime::request::{ApprovalRequest, RequestId};
 use approval_runtime::store::{Query, StoreError, Write};
-use approval_runtime::{ApprovalStore, BoxFuture, Decision, ExecutionState, MemoryStore, Refusal};
+use approval_runtime::{
+    ApprovalPolicy, ApprovalStatus, ApprovalStore, BoxFuture, Decision, ExecutionState, MemoryStore, NewRequest, Refusal,
+};
 use chrono::{DateTime, Utc};
+use serde_json::Value;
 
-use crate::tools::{Starts, alice, approve, builder, five, pending};
+use crate::tools::{Starts, alice, approve, builder, five, pay, pending};
 
 /// Fails its `nth` operation, after doing it or without.
 #[derive(Debug)]
@@ -135,4 +141,146 @@ async fn two_gates_share_one_store() {
     let (returned, _) = tokio::join!(starts.pay(&one, five()), approve(&two));
     returned.unwrap();
     assert_eq!(starts.count(), 1);
+}
+
+/// Suspends once before and once after each operation.
+#[derive(Debug)]
+struct Slow(MemoryStore);
+impl Slow {
+    async fn slowly<T>(&self, work: impl Future<Output = T>) -> T {
+        tokio::task::yield_now().await;
+        let t = work.await;
+        tokio::task::yield_now().await;
+        t
+    }
+}
+impl ApprovalStore for Slow {
+    fn commit<'a>(&'a self, writes: &'a [Write]) -> BoxFuture<'a, Result<(), StoreError>> {
+        Box::pin(self.slowly(self.0.commit(writes)))
+    }
+    fn get<'a>(&'a self, n: &'a str, id: RequestId) -> BoxFuture<'a, Result<Option<ApprovalRequest>, StoreError>> {
+        Box::pin(self.slowly(self.0.get(n, id)))
+    }
+    fn query<'a>(&'a self, q: &'a Query) -> BoxFuture<'a, Result<Vec<ApprovalRequest>, StoreError>> {
+        self.0.query(q)
+    }
+    fn now(&self) -> BoxFuture<'_, Result<DateTime<Utc>, StoreError>> {
+        Box::pin(self.slowly(self.0.now()))
+    }
+}
+
+async fn dropped_everywhere(policy: ApprovalPolicy) {
+    let mut wrong = Vec::new();
+    for polls in 0..200 {
+        let store = Arc::new(Slow(MemoryStore::new()));
+        let gate = builder().policy(policy.clone()).shared_store(Arc::<Slow>::clone(&store)).build().unwrap();
+        let mut completed = false;
+        let started = AtomicUsize::new(0);
+        {
+            let mut call = pin!(gate.call(pay(), five(), |_| async {
+                started.fetch_add(1, Ordering::SeqCst);
+                tokio::task::yield_now().await;
+                Ok::<_, Refusal>(())
+            }));
+            for _ in 0..polls {
+                if call.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready() {
+                    completed = true;
+                    break;
+                }
+                if let Some(r) = gate.get_pending().await.unwrap().pop() {
+                    gate.decide(r.id(), Decision::approve(alice(), r.digest())).await.unwrap();
+                }
+            }
+        }
+        for _ in 0..200 {
+            tokio::task::yield_now().await;
+        }
+        let q = Query { namespace: "default".into(), ..Query::default() };
+        if let Some(r) = store.0.query(&q).await.unwrap().pop() {
+            let settled = !matches!(
+                (r.status(), r.execution().state),
+                (ApprovalStatus::Pending, _)
+                    | (_, ExecutionState::Executing)
+                    | (ApprovalStatus::Approved, ExecutionState::NotStarted)
+            );
+            if !settled {
+                wrong.push((polls, r.status(), r.execution().state, started.load(Ordering::SeqCst)));
+            }
+        }
+        if completed {
+            break;
+        }
+    }
+    assert!(wrong.is_empty(), "(polls, status, execution, bodies started): {wrong:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn i25_dropped_call_is_settled_on_a_slow_store() {
+    dropped_everywhere(ApprovalPolicy::new()).await;
+}
+#[tokio::test(start_paused = true)]
+async fn i25_dropped_auto_approved_call_is_settled_on_a_slow_store() {
+    dropped_everywhere(ApprovalPolicy::new().add_auto_approve_rule("pay", "always", |_: &Value| true)).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn i24_full_namespace_does_not_fill_another() {
+    let store: Arc<dyn ApprovalStore> = Arc::new(MemoryStore::new());
+    let gate = |n: &str| builder().namespace(n).max_pending(1).shared_store(Arc::clone(&store)).build().unwrap();
+    gate("a").create_request(NewRequest::new(pay(), five())).await.unwrap();
+    let other = gate("b").create_request(NewRequest::new(pay(), five())).await;
+    assert!(other.is_ok(), "{other:?}");
+}
+
+/// The write of the claim happens, its answer is lost.
+#[derive(Debug)]
+struct LosesAnswer(MemoryStore, AtomicUsize, usize);
+impl ApprovalStore for LosesAnswer {
+    fn commit<'a>(&'a self, writes: &'a [Write]) -> BoxFuture<'a, Result<(), StoreError>> {
+        Box::pin(async move {
+            let n = self.1.fetch_add(1, Ordering::SeqCst);
+            let done = self.0.commit(writes).await;
+            if n == self.2 { Err(StoreError::Backend { store: "x", verb: "commit", source: "cut".into() }) } else { done }
+        })
+    }
+    fn get<'a>(&'a self, n: &'a str, id: RequestId) -> BoxFuture<'a, Result<Option<ApprovalRequest>, StoreError>> {
+        self.0.get(n, id)
+    }
+    fn query<'a>(&'a self, q: &'a Query) -> BoxFuture<'a, Result<Vec<ApprovalRequest>, StoreError>> {
+        self.0.query(q)
+    }
+    fn now(&self) -> BoxFuture<'_, Result<DateTime<Utc>, StoreError>> {
+        self.0.now()
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn f02_lost_answers_leave_nothing_open() {
+    let mut wrong = Vec::new();
+    for nth in 0..3 {
+        let store = Arc::new(LosesAnswer(MemoryStore::new(), AtomicUsize::new(0), nth));
+        let gate = builder().shared_store(Arc::<LosesAnswer>::clone(&store)).build().unwrap();
+        let starts = Starts::default();
+        let reviewer = async {
+            for _ in 0..50 {
+                tokio::task::yield_now().await;
+                if let Some(r) = gate.get_pending().await.unwrap().pop() {
+                    let _ = gate.decide(r.id(), Decision::approve(alice(), r.digest())).await;
+                    return;
+                }
+            }
+        };
+        let (returned, ()) = tokio::join!(starts.pay(&gate, five()), reviewer);
+        let q = Query { namespace: "default".into(), ..Query::default() };
+        let r = store.0.query(&q).await.unwrap().pop().unwrap();
+        if matches!(
+            (r.status(), r.execution().state),
+            (ApprovalStatus::Pending, _)
+                | (_, ExecutionState::Executing)
+                | (ApprovalStatus::Approved, ExecutionState::NotStarted)
+        ) {
+            wrong.push((nth, returned.map_err(|e| e.code()), r.status(), r.execution().state, starts.count()));
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:?}");
 }

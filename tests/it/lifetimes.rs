@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
@@ -183,7 +184,6 @@ async fn memory_keeps_the_last_ended_requests() {
 #[test]
 fn i28_abandoned_requests_make_room() {
     let gate = builder().max_pending(1).build().unwrap();
-    let paused = || tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
     let file = || gate.create_request(NewRequest::new(pay(), five()));
     let first = paused();
     first.block_on(file()).unwrap();
@@ -253,4 +253,91 @@ fn public_futures_are_send() {
     drop(send(gate.call(pay(), five(), |_| async { Ok::<_, Refusal>(()) })));
     drop(send(gate.shutdown()));
     drop(send(gate.events()));
+}
+
+fn paused() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap()
+}
+
+/// I12: an approval that a reader saw expire stays expired.
+#[test]
+fn i12_expired_approval_stays_expired() {
+    let gate = gate();
+    let first = paused();
+    let id = first.block_on(async {
+        let request = gate.create_request(NewRequest::new(pay(), five())).await.unwrap();
+        gate.decide(request.id(), Decision::approve(alice(), request.digest())).await.unwrap().id()
+    });
+    drop(first);
+    paused().block_on(async {
+        tokio::time::advance(Duration::from_secs(1000)).await;
+        assert_eq!(gate.get_request(id).await.unwrap().status(), ApprovalStatus::Expired);
+        assert_eq!(gate.cancel(id, "operator").await.unwrap_err().code(), "already_decided");
+        assert_eq!(gate.get_request(id).await.unwrap().status(), ApprovalStatus::Expired);
+    });
+}
+
+/// I28: one long request in front does not keep the abandoned ones behind it.
+#[test]
+fn i28_long_request_does_not_keep_the_abandoned() {
+    let gate = builder().max_pending(2).build().unwrap();
+    let first = paused();
+    first.block_on(async {
+        let long = approval_runtime::Tool::named("long").timeout(Duration::from_secs(30 * 24 * 3600));
+        gate.create_request(NewRequest::new(long, five())).await.unwrap();
+        gate.create_request(NewRequest::new(pay(), five())).await.unwrap();
+    });
+    drop(first);
+    paused().block_on(async {
+        tokio::time::advance(Duration::from_secs(24 * 3600)).await;
+        gate.create_request(NewRequest::new(pay(), five())).await.unwrap();
+    });
+}
+
+/// F29: a call that is dropped while the process shuts down leaves its request open.
+#[tokio::test(start_paused = true)]
+async fn f29_dropped_call_at_shutdown_stays_open() {
+    let (gate, starts) = (gate(), Starts::default());
+    let task = spawn_pay(&gate, &starts);
+    let request = pending(&gate).await;
+    gate.shutdown().await;
+    task.abort();
+    assert!(task.await.unwrap_err().is_cancelled());
+    assert_eq!(gate.get_request(request.id()).await.unwrap().status(), ApprovalStatus::Pending);
+}
+
+/// F29: the question at the claim is asked while another thread shuts the gate down.
+#[test]
+fn f29_nothing_starts_after_shutdown() {
+    let asked = Arc::new(AtomicUsize::new(0));
+    let shut: Arc<std::sync::OnceLock<ApprovalGate>> = Arc::default();
+    let (a, s) = (Arc::clone(&asked), Arc::clone(&shut));
+    let done = Arc::new(AtomicBool::new(false));
+    let d = Arc::clone(&done);
+    // The second question is the one at the claim: another thread shuts the gate down while it is answered.
+    let policy = approval_runtime::ApprovalPolicy::new().add_deny_rule("pay", "slow", move |_: &serde_json::Value| {
+        if a.fetch_add(1, Ordering::SeqCst) == 1 {
+            let (gate, d) = (s.get().unwrap().clone(), Arc::clone(&d));
+            std::thread::spawn(move || {
+                let rt = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+                rt.block_on(gate.shutdown());
+                d.store(true, Ordering::SeqCst);
+            })
+            .join()
+            .unwrap();
+        }
+        false
+    });
+    let gate = builder().policy(policy).build().unwrap();
+    shut.set(gate.clone()).ok();
+    let rt = paused();
+    rt.block_on(async {
+        let started_late = AtomicBool::new(false);
+        let call = gate.call(pay(), five(), |_| async {
+            started_late.store(done.load(Ordering::SeqCst), Ordering::SeqCst);
+            Ok::<_, Refusal>(())
+        });
+        let (returned, _) = tokio::join!(call, approve(&gate));
+        assert!(!started_late.load(Ordering::SeqCst), "the body started after shutdown() had returned: {returned:?}");
+    });
 }

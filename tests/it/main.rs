@@ -5,6 +5,7 @@
 mod agents;
 mod arguments;
 mod calls;
+mod edits;
 mod faults;
 mod lifetimes;
 mod macros;

@@ -2,6 +2,8 @@
 
 use approval_runtime::{Agent, ApprovalStatus, Decision, NewRequest, Reviewer, Tool};
 
+use serde_json::json;
+
 use crate::tools::{alice, five, gate};
 
 fn carol() -> Reviewer {
@@ -53,4 +55,19 @@ async fn i09_one_reject_ends_it() {
     gate.decide(request.id(), Decision::approve(alice(), request.digest())).await.unwrap();
     let rejected = gate.decide(request.id(), Decision::reject(carol())).await.unwrap();
     assert_eq!((rejected.status(), rejected.decided_by()), (ApprovalStatus::Rejected, Some("carol")));
+}
+
+/// I9: somebody who edits back to what they approved before is still one person.
+#[tokio::test(start_paused = true)]
+async fn i09_editing_back_makes_nobody_two_people() {
+    let gate = gate();
+    let bob = || Reviewer::new("bob");
+    let request = gate.create_request(NewRequest::new(Tool::named("refund").quorum(2), five())).await.unwrap();
+    let id = request.id();
+    gate.decide(id, Decision::approve(bob(), request.digest())).await.unwrap();
+    let edit = Decision::approve(alice(), request.digest()).edited_arguments(json!({"to": "bob", "amount": 1}));
+    let edited = gate.decide(id, edit).await.unwrap();
+    let back = Decision::approve(bob(), edited.digest()).edited_arguments(five());
+    let back = gate.decide(id, back).await.unwrap();
+    assert_eq!(back.status(), ApprovalStatus::Pending, "{:?}", back.votes());
 }

@@ -44,10 +44,8 @@ fn lines(tokens: TokenStream) -> usize {
 #[test]
 fn expansion_is_short() {
     let item = "async fn send_email(to: String, subject: String, body: String) -> Result<String, Refusal> { mail(to).await }";
-    std::fs::write("/tmp/x.rs", expand("", item).to_string()).unwrap();
     let plain = lines(expand("", item));
-    eprintln!("LINES {plain}");
-    assert!(plain <= 49, "{plain} lines");
+    assert!(plain <= 40, "{plain} lines");
     let options = lines(expand("timeout = 120, auto_approve = is_colleague(&to)", item));
     assert!(options <= plain + 8, "{options} lines");
 }

@@ -28,6 +28,7 @@ pub struct Capturing<'a> {
     call_id: Option<Box<str>>,
     cancel: Option<BoxFuture<'static, ()>>,
     check: Option<Check>,
+    annotated: bool,
 }
 
 impl fmt::Debug for Capturing<'_> {
@@ -50,6 +51,7 @@ impl<'a> Capturing<'a> {
             call_id: None,
             cancel: None,
             check: None,
+            annotated: true,
         }
     }
 
@@ -68,6 +70,7 @@ impl<'a> Capturing<'a> {
     }
 
     pub(super) fn whole(&mut self, arguments: &Value) {
+        self.annotated = false;
         if let Some(capture) = &mut self.capture {
             capture.whole(arguments);
         }
@@ -126,10 +129,11 @@ impl<'a> Capturing<'a> {
         // A policy that lets the tool pass would not have led here; if it did, people are asked.
         let (judgement, policy_version) = self.judged.unwrap_or((Judgement::Ask, 0));
         let Captured { arguments, hidden } = captured;
-        let reason = match &hidden {
-            Some(hidden) => self.reason.map(|reason| hidden.scrub(&reason)),
-            None => self.reason,
-        };
+        // Secrets come out before anything is cut, so that none is left in part.
+        let reason = self.reason.map(|reason| match &hidden {
+            Some(hidden) => short(hidden.scrub(&reason)),
+            None => short(reason),
+        });
         let call_id = self.call_id.or_else(|| self.agent.and_then(Agent::call).map(Into::into));
         Ok(Asked {
             gate: self.gate.clone(),
@@ -147,12 +151,23 @@ impl<'a> Capturing<'a> {
             decoder: self.decoder,
             cancel: self.cancel,
             check: self.check,
+            annotated: self.annotated,
         })
     }
 }
 
 fn describe(error: &Invalid) -> Box<str> {
     error.to_string().into()
+}
+
+/// The most characters of a reason: it holds the agent's text, and reviewers read the arguments first.
+const MAX_REASON: usize = 500;
+
+fn short(reason: Box<str>) -> Box<str> {
+    match reason.char_indices().nth(MAX_REASON) {
+        None => reason,
+        Some(_) => reason.chars().take(MAX_REASON - 1).chain(['…']).collect::<String>().into(),
+    }
 }
 
 /// What `call_id = …` may give.

@@ -71,7 +71,7 @@ impl ApprovalGate {
         let asking = Asking { id: RequestId::random(), tool: tool.clone(), arguments, agent, call_id, reason, policy_version };
         let request = self.open(asking, verdict).await?;
         if request.status() == ApprovalStatus::Pending {
-            watch(self, request.clone());
+            watch(self, request.id());
         }
         match request.status() {
             ApprovalStatus::Rejected => Err(Refusal::of(&request)),

@@ -101,8 +101,8 @@ impl ApprovalGate {
         if matches!(self.ruling(agent.as_ref(), tool.name()), Ruling::Pass) {
             return body(arguments).await;
         }
-        let asked =
-            ask(call(Some(self), tool, agent.as_ref(), None), move |call| call.whole(&arguments), Decoder::rest::<Value>);
+        let call = call(Some(self), tool, agent.as_ref(), None);
+        let asked = call.ask(move |call| call.whole(&arguments), Decoder::rest::<Value>);
         match asked.await {
             Ok((permit, arguments)) => {
                 let (returned, recording) = run(permit, pin!(async move { body(arguments).await }), T::is_failure).await;
@@ -123,20 +123,23 @@ struct Asked {
     decoder: Option<Decoder>,
     cancel: Option<BoxFuture<'static, ()>>,
     check: Option<Check>,
+    annotated: bool,
 }
 
-/// Captures and judges at once; then waits for approval, decodes what was approved, and claims the one start.
-///
-/// Not an `async fn`: the future must not keep the originals that `capture` takes.
-pub fn ask<T, C, D>(call: Call, capture: C, decode: D) -> impl Future<Output = Result<(Permit, T), Refusal>> + use<T, C, D>
-where
-    C: FnOnce(&mut Capturing<'_>),
-    D: FnOnce(&mut Decoder) -> Result<T, Invalid>,
-{
-    let waiting = begin(call, capture);
-    async move {
-        let (permit, values) = waiting.await?.start(decode);
-        Ok((permit.await?, values.expect("there is a permit only where there are values")))
+impl Call {
+    /// Captures and judges at once; then waits for approval, decodes what was approved, and claims the one start.
+    ///
+    /// Not an `async fn`: the future must not keep the originals that `capture` takes.
+    pub fn ask<T, C, D>(self, capture: C, decode: D) -> impl Future<Output = Result<(Permit, T), Refusal>> + use<T, C, D>
+    where
+        C: FnOnce(&mut Capturing<'_>),
+        D: FnOnce(&mut Decoder) -> Result<T, Invalid>,
+    {
+        let waiting = begin(self, capture);
+        async move {
+            let (permit, values) = waiting.await?.start(decode);
+            Ok((permit.await?, values.expect("there is a permit only where there are values")))
+        }
     }
 }
 
@@ -157,11 +160,11 @@ fn begin(call: Call, capture: impl FnOnce(&mut Capturing<'_>)) -> BoxFuture<'sta
 impl Asked {
     /// Each way is a future of its own: one that waits for people keeps nothing of the others.
     fn approved(self) -> BoxFuture<'static, Result<Box<Approved>, Refusal>> {
-        let Self { gate, asking, judgement, hidden, decoder, mut cancel, check } = self;
+        let Self { gate, asking, judgement, hidden, decoder, mut cancel, check, annotated } = self;
         match judgement {
             Judgement::Allow(rule) => {
                 let what = What::ByRule { gate, asking, rule, decoder };
-                Box::pin(ready(Ok(Box::new(Approved { what, hidden, cancel }))))
+                Box::pin(ready(Ok(Box::new(Approved { what, hidden, cancel, annotated }))))
             }
             Judgement::Deny(rule) => Box::pin(async move {
                 let request = gate.open(asking, Verdict::Deny { rule }).await?;
@@ -171,7 +174,7 @@ impl Asked {
                 let (id, filing) = (asking.id, file(&gate, asking));
                 Box::pin(async move {
                     let (waiting, request) = wait_for(gate, id, filing, check, cancel.as_mut()).await?;
-                    Ok(Box::new(Approved { what: What::ByPeople { waiting, request }, hidden, cancel }))
+                    Ok(Box::new(Approved { what: What::ByPeople { waiting, request }, hidden, cancel, annotated }))
                 })
             }
         }

@@ -19,6 +19,8 @@ pub(super) struct Approved {
     pub(super) what: What,
     pub(super) hidden: Option<Box<Hidden>>,
     pub(super) cancel: Option<BoxFuture<'static, ()>>,
+    /// The body is an annotated function's, which has its live arguments at hand.
+    pub(super) annotated: bool,
 }
 
 pub(super) enum What {
@@ -52,8 +54,10 @@ impl Approved {
             }
             What::ByPeople { request, .. } => (request.tool(), Decoder::new(request.effective_arguments(), hidden)?),
         };
-        // Live arguments are shown, and run as they are.
-        tool.not_reviewed().iter().for_each(|name| decoder.discard(name));
+        if self.annotated {
+            // Shown, and run as they are.
+            tool.live_arguments().for_each(|name| decoder.discard(name));
+        }
         let values = decode(&mut decoder)?;
         decoder.finish()?;
         Ok(values)
@@ -82,7 +86,7 @@ impl Approved {
             match self.what {
                 What::ByRule { gate, asking, rule, .. } => {
                     if withdrawn {
-                        return Err(Refusal::Cancelled { tool: asking.tool.name().into(), id: asking.id, because: None });
+                        return Err(Refusal::Cancelled { tool: asking.tool.name().into(), id: None, because: None });
                     }
                     let claim_id = Uuid::new_v4();
                     let permit = Permit::claiming(RunningBody::start(gate.clone()), asking.id, claim_id);

@@ -113,7 +113,7 @@ pub(super) async fn wait_for(
             }
             Woken::Timer if patience.is_some_and(|patience| patience < deadline) => {
                 waiting.withdraws = false;
-                watch(&waiting.gate, request.clone());
+                watch(&waiting.gate, id);
                 return Err(Refusal::Pending { tool: request.tool_name().into(), id });
             }
             Woken::Timer => {
@@ -164,34 +164,32 @@ impl Waiting {
     }
 }
 
-/// Writes the deadlines of a request that no call waits for, when they come.
-pub(super) fn watch(gate: &ApprovalGate, request: ApprovalRequest) {
+/// Writes the deadlines of a request that no call waits for, when they come. Where it cannot, readers see them all the same.
+pub(super) fn watch(gate: &ApprovalGate, id: RequestId) {
     let Ok(runtime) = Handle::try_current() else { return };
-    let gate = gate.downgrade();
+    let weak = gate.downgrade();
     runtime.spawn(async move {
-        let id = request.id();
-        let mut current = Some(request);
-        while let Some(deadline) = current.as_ref().and_then(ApprovalRequest::next_deadline) {
+        loop {
+            // Interested first, read then: no change falls between the two.
             let mut waiter = Waiter::register(id, None);
-            let Some(now) = (match gate.upgrade() {
-                Some(gate) => gate.now().await.ok(),
-                None => None,
-            }) else {
-                return;
-            };
-            let mut timer = pin!(sleep(until(now, deadline)));
-            let due = poll_fn(|context| match waiter.poll(context) {
-                Poll::Ready(_) => Poll::Ready(false),
-                Poll::Pending => timer.as_mut().poll(context).map(|()| true),
-            });
-            let due = due.await;
-            let Some(gate) = gate.upgrade() else { return };
-            let pending = current.as_ref().is_some_and(|request| request.status() == ApprovalStatus::Pending);
-            if due {
+            let Some(gate) = weak.upgrade() else { return };
+            let (Ok(Some(request)), Ok(now)) = (gate.read(id).await, gate.now().await) else { return };
+            let Some(deadline) = request.next_deadline() else { return };
+            if now >= deadline {
+                let pending = request.status() == ApprovalStatus::Pending;
                 let event = if pending { Event::TimeOut } else { Event::Expire(EndedBecause::Grant) };
-                let _ = gate.advance(id, None, &event).await;
+                match gate.advance(id, Some(request), &event).await {
+                    Ok(_) | Err(NotApplied::Conflict(..)) => continue,
+                    Err(_) => return,
+                }
             }
-            current = gate.read(id).await.ok().flatten();
+            drop(gate);
+            let mut timer = pin!(sleep(until(now, deadline).max(Duration::from_millis(1))));
+            let changed_or_due = poll_fn(|context| match waiter.poll(context) {
+                Poll::Ready(_) => Poll::Ready(()),
+                Poll::Pending => timer.as_mut().poll(context),
+            });
+            changed_or_due.await;
         }
     });
 }

@@ -1,6 +1,6 @@
 //! [`ApprovalGateBuilder`]: what a gate is made of, checked once before the first call.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io::IsTerminal;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -207,8 +207,9 @@ impl ApprovalGateBuilder {
         let compile = |policy: &ApprovalPolicy| Compiled::new(policy, Some(&self.policy), known.iter().copied());
         let policy = compile(&self.policy);
         let by_agent: HashMap<_, _> = self.by_agent.iter().map(|(agent, policy)| (agent.clone(), compile(policy))).collect();
-        if self.policy.is_listed() {
-            for tool in policy.open_tools() {
+        for policy in self.by_agent.values().chain([&self.policy]) {
+            let left_open = known.iter().filter(|tool| policy.leaves_open(tool));
+            for tool in left_open.map(|tool| tool.name()).collect::<BTreeSet<_>>() {
                 tracing::warn!(tool, "this annotated tool runs ungated: the policy lists sensitive tools and does not list it");
             }
         }

@@ -9,13 +9,13 @@ use crate::wait;
 pub(super) fn check(request: &ApprovalRequest, edited: &Arguments) -> Result<(), Invalid> {
     let tool = request.tool();
     let (before, after) = (request.effective_arguments().to_value(), edited.to_value());
-    for name in tool.not_reviewed() {
+    for name in tool.live_arguments() {
         if before.get(name) != after.get(name) {
             return Err(Invalid::live_changed(name));
         }
     }
     let Ok(mut decoder) = Decoder::new(edited, None) else { return Ok(()) };
-    tool.not_reviewed().iter().for_each(|name| decoder.discard(name));
+    tool.live_arguments().for_each(|name| decoder.discard(name));
     let checked = match wait::check_of(request.id()) {
         Some(check) => Some(check(&mut decoder)),
         None => tool.check(&mut decoder),

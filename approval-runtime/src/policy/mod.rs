@@ -161,8 +161,10 @@ impl ApprovalPolicy {
         }
     }
 
-    pub(crate) const fn is_listed(&self) -> bool {
-        self.listed
+    /// Says whether a listed policy lets a tool pass only because it does not list it.
+    pub(crate) fn leaves_open(&self, tool: &Tool) -> bool {
+        let name = tool.name();
+        self.listed && !self.sensitive.contains(name) && !self.pass_through.contains(name) && !tool.names_approvers()
     }
 
     /// Returns every tool that the policy names.
@@ -228,11 +230,6 @@ impl Compiled {
             None => Ruling::Judge(&self.unknown),
         }
     }
-
-    /// Returns the tools that run ungated.
-    pub(crate) fn open_tools(&self) -> impl Iterator<Item = &str> {
-        self.by_tool.iter().filter(|(_, entry)| matches!(entry, Entry::Pass)).map(|(name, _)| &**name)
-    }
 }
 
 impl Entry {
@@ -243,7 +240,7 @@ impl Entry {
             everywhere.and_then(|policy| policy.rules.get(name)).into_iter().flatten().filter(|rule| rule.says == Says::Deny);
         let mut rules: Vec<_> = own.rules.get(name).into_iter().flatten().chain(denies).cloned().collect();
         let restricts = |rule: &Arc<Rule>| rule.says != Says::Allow;
-        let open = own.pass_through.contains(name) || (own.listed && !own.sensitive.contains(name) && !tool.names_approvers());
+        let open = own.pass_through.contains(name) || own.leaves_open(tool);
         let otherwise = if open { Otherwise::Open } else { Otherwise::Ask };
         if open && !rules.iter().any(restricts) {
             return Self::Pass;
@@ -349,7 +346,7 @@ impl Rules {
     /// Asks the deny rules again, for a call that is about to start.
     pub(crate) fn denies(&self, tool: &Tool, arguments: &Value) -> Option<Arc<str>> {
         let denies = self.rules.iter().take_while(|rule| rule.says == Says::Deny);
-        // One that cannot answer asked a person before; that person answered.
+        // One that cannot answer leaves it to the person who approved.
         denies.into_iter().find(|rule| rule.ask(tool.name(), arguments) == Some(true)).map(|rule| Arc::clone(&rule.condition))
     }
 

@@ -134,6 +134,9 @@ fn check_step(before: &ApprovalRequest, event: &Event, change: &Change, now: Dat
     // I2, I14: one start, and only its holder ends it.
     match (before.execution().state, after.execution().state) {
         (ExecutionState::NotStarted, ExecutionState::Executing) => {
+            let Event::Claim { digest, .. } = event else { return Err(TestCaseError::fail("only a claim starts")) };
+            prop_assert_eq!(*digest, before.digest(), "I5: another call would start");
+            prop_assert_eq!(change.guard.not_after, before.execution().grant_expires_at);
             prop_assert_eq!((from, to), (ApprovalStatus::Approved, ApprovalStatus::Approved));
             prop_assert!(before.execution().grant_expires_at.is_some_and(|end| now < end), "I15");
         }
@@ -152,6 +155,11 @@ fn check_step(before: &ApprovalRequest, event: &Event, change: &Change, now: Dat
         ApprovalStatus::Approved | ApprovalStatus::Rejected if from == ApprovalStatus::Pending => {
             prop_assert!(now < before.expires_at());
             prop_assert_eq!(change.guard.not_after, Some(before.expires_at()));
+        }
+        ApprovalStatus::Cancelled if matches!(event, Event::Cancel { .. }) => {
+            let end =
+                if from == ApprovalStatus::Pending { Some(before.expires_at()) } else { before.execution().grant_expires_at };
+            prop_assert_eq!(change.guard.not_after, end);
         }
         ApprovalStatus::TimedOut => {
             prop_assert!(now >= before.expires_at());
@@ -229,6 +237,17 @@ proptest! {
             prop_assert_eq!(apply(&decided, &event(&vote(other, approve), &decided), epoch()).unwrap_err(), Conflict::Ended);
         }
     }
+}
+
+/// I5: only a rejection may leave out which arguments it is about.
+#[test]
+fn i05_approval_names_a_digest() {
+    let setting = Setting { quorum: 1, approvers: vec![], principal: None, timeout: 60 };
+    let ask = ask(&setting);
+    let request = ApprovalRequest::new(Arc::clone(&ask), open(&ask, Verdict::Ask, epoch()).state);
+    let vote = |answer| Event::Vote { reviewer: reviewer(0), answer, digest: None, edited: None, comment: None, door: "test" };
+    assert_eq!(apply(&request, &vote(Answer::Approve), epoch()).unwrap_err(), Conflict::DigestMismatch);
+    assert!(apply(&request, &vote(Answer::Reject), epoch()).is_ok());
 }
 
 #[test]

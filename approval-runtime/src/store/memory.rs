@@ -1,6 +1,7 @@
 //! [`MemoryStore`]: everything in this process, gone with it.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -35,10 +36,12 @@ pub struct MemoryStore {
 #[derive(Debug)]
 struct Rows {
     by_id: ById<ApprovalRequest>,
-    /// In the order in which they are shown.
-    pending: BTreeSet<(DateTime<Utc>, RequestId)>,
+    /// By namespace, in the order in which they are shown.
+    pending: HashMap<Arc<str>, BTreeSet<(DateTime<Utc>, RequestId)>>,
     /// Nothing more can happen to these: the oldest first.
     ended: VecDeque<RequestId>,
+    /// When abandoned requests were last looked for.
+    swept: DateTime<Utc>,
 }
 
 /// Counts in microseconds since 1970: it is read twice for each change, and a date is made of the result only.
@@ -80,7 +83,8 @@ impl MemoryStore {
     /// Makes an empty store that keeps the last 10,000 ended requests.
     #[must_use]
     pub fn new() -> Self {
-        let rows = Rows { by_id: ById::default(), pending: BTreeSet::new(), ended: VecDeque::new() };
+        let rows =
+            Rows { by_id: ById::default(), pending: HashMap::new(), ended: VecDeque::new(), swept: DateTime::UNIX_EPOCH };
         Self { rows: Mutex::new(rows), clock: Clock::start(), kept: DEFAULT_KEPT }
     }
 
@@ -115,8 +119,7 @@ impl Rows {
                 if self.by_id.contains_key(&id) {
                     return Err(StoreError::AlreadyExists { id });
                 }
-                // One table, every namespace: the bound guards this process's memory.
-                if request.status() == ApprovalStatus::Pending && self.pending.len() >= *max_pending {
+                if request.status() == ApprovalStatus::Pending && self.pending_in(request.namespace()) >= *max_pending {
                     return Err(StoreError::TooManyPending { limit: *max_pending });
                 }
             }
@@ -134,27 +137,39 @@ impl Rows {
         Ok(())
     }
 
-    /// Ends the oldest request if its deadline is long past: whoever should have written that is gone.
-    fn sweep(&mut self, now: DateTime<Utc>, kept: usize, gone: &mut Vec<ApprovalRequest>) {
-        let Some((_, id)) = self.pending.first() else { return };
-        let Some(request) = self.by_id.get(id) else { return };
-        if now - request.expires_at() > ABANDONED {
-            self.put(request.clone().at(now), kept, gone);
+    fn pending_in(&self, namespace: &str) -> usize {
+        self.pending.get(namespace).map_or(0, BTreeSet::len)
+    }
+
+    /// Makes room in a namespace that is full: ends requests whose deadline is long past, since whoever should have written
+    /// that is gone. Looks at each pending request, so at most once a second.
+    fn sweep(&mut self, write: &Write, now: DateTime<Utc>, kept: usize, gone: &mut Vec<ApprovalRequest>) {
+        let Write::Insert { request, max_pending } = write else { return };
+        if self.pending_in(request.namespace()) < *max_pending || now - self.swept < TimeDelta::seconds(1) {
+            return;
         }
+        self.swept = now;
+        let pending = self.pending.get(request.namespace()).into_iter().flatten().filter_map(|(_, id)| self.by_id.get(id));
+        let abandoned: Vec<_> = pending.filter(|request| now - request.expires_at() > ABANDONED).cloned().collect();
+        abandoned.into_iter().for_each(|request| self.put(request.at(now), kept, gone));
     }
 
     /// Moves to `gone` what is no longer kept, to be freed when the lock is.
     fn put(&mut self, request: ApprovalRequest, kept: usize, gone: &mut Vec<ApprovalRequest>) {
         let id = request.id();
         let key = (request.created_at(), id);
+        let namespace = Arc::clone(&request.ask().namespace);
         let is_pending = |request: &ApprovalRequest| request.status() == ApprovalStatus::Pending;
         let (pending, ended) = (is_pending(&request), has_ended(&request));
         let before = self.by_id.insert(id, request);
         let (was_pending, had_ended) = before.as_ref().map_or((false, false), |before| (is_pending(before), has_ended(before)));
         if pending && !was_pending {
-            self.pending.insert(key);
-        } else if was_pending && !pending {
-            self.pending.remove(&key);
+            self.pending.entry(namespace).or_default().insert(key);
+        } else if was_pending
+            && !pending
+            && let Some(waiting) = self.pending.get_mut(&namespace)
+        {
+            waiting.remove(&key);
         }
         if ended && !had_ended {
             self.ended.push_back(id);
@@ -173,8 +188,8 @@ impl ApprovalStore for MemoryStore {
             let mut gone = Vec::new();
             let mut rows = self.rows();
             let now = self.clock.now();
-            rows.sweep(now, self.kept, &mut gone);
             for write in writes {
+                rows.sweep(write, now, self.kept, &mut gone);
                 rows.check(write, now)?;
             }
             for write in writes {
@@ -210,8 +225,9 @@ impl ApprovalStore for MemoryStore {
             let rows = self.rows();
             if query.status == Some(ApprovalStatus::Pending) {
                 let from = query.after.map_or(std::ops::Bound::Unbounded, std::ops::Bound::Excluded);
-                let keys = rows.pending.range((from, std::ops::Bound::Unbounded));
-                return Ok(keys.filter_map(|(_, id)| rows.by_id.get(id)).filter(|r| here(r)).take(limit).cloned().collect());
+                let pending = rows.pending.get(query.namespace.as_str());
+                let keys = pending.into_iter().flat_map(|pending| pending.range((from, std::ops::Bound::Unbounded)));
+                return Ok(keys.filter_map(|(_, id)| rows.by_id.get(id)).take(limit).cloned().collect());
             }
             let mut found: Vec<_> = rows.by_id.values().filter(|request| here(request) && behind(request)).cloned().collect();
             drop(rows);
@@ -223,5 +239,46 @@ impl ApprovalStore for MemoryStore {
 
     fn now(&self) -> BoxFuture<'_, Result<DateTime<Utc>, StoreError>> {
         Box::pin(async move { Ok(self.clock.now()) })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::call::NewRequest;
+    use crate::decision::{Decision, Reviewer};
+    use crate::gate::ApprovalGate;
+    use crate::request::{Event, apply};
+    use crate::tool::Tool;
+
+    /// I30: what the clock said once, it says at least from then on.
+    #[test]
+    fn i30_clock_does_not_go_back() {
+        let store = MemoryStore::new();
+        let ahead = wall() + 3_600_000_000;
+        store.clock.last.store(ahead, Ordering::SeqCst);
+        assert_eq!(store.clock.now().timestamp_micros(), ahead);
+    }
+
+    /// I6: the store checks the guard's times on its own clock, whatever the writer believed.
+    #[tokio::test(start_paused = true)]
+    async fn i06_store_refuses_writes_out_of_time() {
+        let store = Arc::new(MemoryStore::new());
+        let gate = ApprovalGate::builder().shared_store(Arc::<MemoryStore>::clone(&store)).without_notifier().build().unwrap();
+        let new = NewRequest::new(Tool::named("pay").timeout(Duration::from_secs(60)), serde_json::json!({}));
+        let request = gate.create_request(new).await.unwrap();
+        let made = request.created_at();
+        let write = |event: &Event, believed: DateTime<Utc>| {
+            let change = apply(&request, event, believed).unwrap();
+            [Write::Update { id: request.id(), state: Arc::new(change.state), guard: change.guard }]
+        };
+        let Decision { reviewer, answer, digest, .. } = Decision::approve(Reviewer::new("alice"), request.digest());
+        let vote = Event::Vote { reviewer, answer, digest, edited: None, comment: None, door: "test" };
+        let early = store.commit(&write(&Event::TimeOut, request.expires_at())).await;
+        assert!(matches!(early, Err(StoreError::Stale { .. })), "{early:?}");
+        store.clock.last.store(request.expires_at().timestamp_micros(), Ordering::SeqCst);
+        let late = store.commit(&write(&vote, made)).await;
+        assert!(matches!(late, Err(StoreError::Stale { .. })), "{late:?}");
+        store.commit(&write(&Event::TimeOut, request.expires_at())).await.unwrap();
     }
 }

@@ -365,3 +365,17 @@ async fn i23_reason_tells_no_secret() {
     assert_eq!(request.reason(), Some("log bob in with [redacted]"));
     assert_eq!(returned.unwrap(), "bob:CANARY");
 }
+
+/// I28: a reason is short, and a secret does not survive in part where it is cut.
+#[tokio::test(start_paused = true)]
+async fn i28_reason_is_cut_after_its_secrets() {
+    #[requires_approval(reason = "{text}{password}{text}")]
+    async fn log_in_at_length(text: String, password: String) -> Result<usize, Refusal> {
+        Ok(text.len() + password.len())
+    }
+
+    let (_, request) = approved(&gate(), log_in_at_length("a".repeat(490), "CANARY-of-some-length".into())).await;
+    let reason = request.reason().unwrap();
+    assert_eq!(reason.chars().count(), 500);
+    assert!(reason.starts_with("aaa") && !reason.contains("CAN"), "{reason}");
+}

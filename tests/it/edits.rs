@@ -1,0 +1,123 @@
+//! What a reviewer puts in place of the arguments, and what the body then gets.
+
+use approval_runtime::{ApprovalPolicy, ApprovalStatus, Decision, EndedBecause, Refusal, Tool, requires_approval};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use crate::tools::{Starts, alice, approve, builder, gate, pending};
+
+#[requires_approval(live(rate))]
+async fn convert_live(amount: u64, rate: u64) -> Result<u64, Refusal> {
+    Ok(amount * rate)
+}
+
+/// I5: through `call` nothing of the annotated function is at hand, so everything that was shown runs.
+#[tokio::test(start_paused = true)]
+async fn i05_called_tool_gets_all_that_was_shown() {
+    let _ = convert_live;
+    let (gate, starts) = (gate(), Starts::default());
+    let arguments = json!({"amount": 2, "rate": 9});
+    let call = starts.call(&gate, Tool::named("convert_live"), arguments.clone());
+    let (returned, request) = tokio::join!(call, approve(&gate));
+    assert_eq!(request.arguments().to_value(), arguments);
+    assert_eq!(returned.unwrap(), arguments);
+}
+
+#[derive(Serialize, Deserialize)]
+struct Parameters<T>(T);
+
+#[derive(Serialize, Deserialize)]
+struct Note {
+    text: String,
+    context: Option<String>,
+}
+
+#[requires_approval(skip(context))]
+async fn take_note(Parameters(note): Parameters<Note>, context: u8) -> Result<String, Refusal> {
+    let _ = context;
+    Ok(format!("{} {:?}", note.text, note.context))
+}
+
+/// I5: a field that is named like a skipped argument is a field.
+#[tokio::test(start_paused = true)]
+async fn i05_field_named_like_a_skipped_argument_arrives() {
+    let gate = gate();
+    let note = Note { text: "hi".into(), context: Some("urgent".into()) };
+    let (returned, request) = tokio::join!(gate.scope(take_note(Parameters(note), 1)), approve(&gate));
+    assert_eq!(request.arguments().to_value(), json!({"text": "hi", "context": "urgent"}));
+    assert_eq!(returned.unwrap(), r#"hi Some("urgent")"#);
+}
+
+/// I27: the deny rules see what would run, not what was asked for.
+#[tokio::test(start_paused = true)]
+async fn i27_deny_sees_the_edit() {
+    let large = |args: &Value| args["amount"].as_i64().is_none_or(|amount| amount > 100);
+    let gate = builder().policy(ApprovalPolicy::new().add_deny_rule("pay", "over 100", large)).build().unwrap();
+    let starts = Starts::default();
+    let edit = async {
+        let request = pending(&gate).await;
+        let decision = Decision::approve(alice(), request.digest()).edited_arguments(json!({"amount": 500}));
+        gate.decide(request.id(), decision).await.unwrap()
+    };
+    let (returned, _) = tokio::join!(starts.pay(&gate, json!({"amount": 5})), edit);
+    let refusal = returned.unwrap_err();
+    assert!(matches!(refusal, Refusal::Cancelled { because: Some(EndedBecause::Policy), .. }), "{refusal:?}");
+    assert_eq!(starts.count(), 0);
+}
+
+/// Nobody can tell beforehand what such a tool takes.
+#[requires_approval]
+async fn store_any(value: impl Serialize + DeserializeOwned + Send) -> Result<String, Refusal> {
+    Ok(serde_json::to_string(&value).unwrap_or_default())
+}
+
+/// An edit that does not fit and could not be checked is refused at the claim: both sides are told, nothing is stuck.
+#[tokio::test(start_paused = true)]
+async fn unfit_edit_is_refused_at_the_claim() {
+    let gate = gate();
+    for edit in [json!({"value": "five"}), json!({"value": 6, "bcc": "mallory"})] {
+        let review = async {
+            let request = pending(&gate).await;
+            let decision = Decision::approve(alice(), request.digest()).edited_arguments(edit);
+            gate.decide(request.id(), decision).await.unwrap()
+        };
+        let (returned, request) = tokio::join!(gate.scope(store_any(5_u64)), review);
+        let refusal = returned.unwrap_err();
+        assert!(matches!(refusal, Refusal::Invalid { .. }), "{refusal:?}");
+        let request = gate.get_request(request.id()).await.unwrap();
+        assert_eq!((request.status(), request.ended_because()), (ApprovalStatus::Expired, Some(EndedBecause::Unrunnable)));
+    }
+}
+
+/// Where a call waits here, an edit that does not fit is refused before it is saved.
+#[tokio::test(start_paused = true)]
+async fn unfit_edit_is_refused_before_it_is_saved() {
+    let gate = gate();
+    let review = async {
+        let request = pending(&gate).await;
+        for edit in [json!({"amount": "two", "rate": 9}), json!({"amount": 2, "rate": 1}), json!({"rate": 9})] {
+            let decision = Decision::approve(alice(), request.digest()).edited_arguments(edit);
+            assert_eq!(gate.decide(request.id(), decision).await.unwrap_err().code(), "invalid_edit");
+        }
+        let decision = Decision::approve(alice(), request.digest()).edited_arguments(json!({"amount": 3, "rate": 9}));
+        gate.decide(request.id(), decision).await.unwrap()
+    };
+    let (returned, _) = tokio::join!(gate.scope(convert_live(2, 9)), review);
+    assert_eq!(returned.unwrap(), 27);
+}
+
+#[requires_approval(auto_approve = true)]
+async fn always_fine(amount: u64) -> Result<u64, Refusal> {
+    Ok(amount)
+}
+
+/// I7: a rule of the policy that cannot answer asks, also where the tool's own rule would allow.
+#[tokio::test(start_paused = true)]
+async fn i07_broken_rule_beats_the_tools_own() {
+    let policy = ApprovalPolicy::new().add_ask_rule("always_fine", "breaks", |_: &Value| Err::<bool, _>("no idea"));
+    let gate = builder().policy(policy).build().unwrap();
+    let (returned, request) = tokio::join!(gate.scope(always_fine(5)), approve(&gate));
+    assert_eq!(returned.unwrap(), 5);
+    assert_eq!(request.status(), ApprovalStatus::Approved);
+}
