@@ -11,6 +11,9 @@ use crate::request::{ApprovalRequest, Transition};
 pub const CAPACITY: usize = 1_024;
 
 /// Something that happened to a request.
+///
+/// Events of one request may come out of order when several threads change it at once: its
+/// [`version`](ApprovalRequest::version) tells what came first.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Event {

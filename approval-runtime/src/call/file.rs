@@ -43,7 +43,8 @@ impl NewRequest {
 impl ApprovalGate {
     /// Makes a request that no call waits for: for programs that wait in another way, by reading it or by its events.
     ///
-    /// Deny rules hold; allow rules are not asked.
+    /// Deny rules hold; allow rules are not asked. The gate runs nothing for such a request: an approval of it ends unused after
+    /// 15 minutes, and the record says `expired`.
     ///
     /// # Errors
     /// [`Refusal::Rejected`] by a deny rule, [`Refusal::Unrepresentable`], [`Refusal::TooManyPending`],

@@ -271,7 +271,7 @@ impl ApprovalGate {
         builder::require_gated(names)
     }
 
-    /// Stops asking: new calls are refused, waiting ones return [`Refusal::ShuttingDown`] while their requests stay, and
+    /// Stops asking: new calls that would be captured are refused, those that the policy lets pass still run, waiting ones return [`Refusal::ShuttingDown`] while their requests stay, and
     /// bodies that run get up to 5 seconds.
     ///
     /// # Cancel safety
