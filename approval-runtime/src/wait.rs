@@ -4,10 +4,11 @@ use std::pin::Pin;
 use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
 
+use rustc_hash::FxHashMap;
 use tokio::sync::oneshot;
 
 use crate::arguments::{Decoder, Invalid};
-use crate::request::{ApprovalRequest, ById, RequestId};
+use crate::request::{ApprovalRequest, RequestId};
 
 /// A hint: the record as it was just committed, or only that something changed. A waiter acts on what the store says; a
 /// record that was just committed in this process is what the store says.
@@ -62,7 +63,7 @@ impl Waiters {
 /// More than the cores of most machines; ids are random, so the shards fill evenly.
 const SHARDS: usize = 32;
 
-type Shard = ById<Entry>;
+type Shard = FxHashMap<RequestId, Entry>;
 
 static TABLE: LazyLock<[Mutex<Shard>; SHARDS]> = LazyLock::new(Default::default);
 

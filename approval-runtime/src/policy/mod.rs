@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use rustc_hash::FxHashMap;
 use serde_json::Value;
 
 pub use self::rule::{Answers, AutoApproveRule};
@@ -200,7 +201,8 @@ pub(crate) struct PassThroughConflict {
 /// A policy with its rules laid out by tool, ready for calls.
 #[derive(Debug)]
 pub(crate) struct Compiled {
-    by_tool: std::collections::HashMap<Box<str>, Entry>,
+    /// Its keys are written in the program, so no caller can choose them to collide.
+    by_tool: FxHashMap<Box<str>, Entry>,
     /// For tools nobody declared: ask.
     unknown: Arc<Rules>,
 }

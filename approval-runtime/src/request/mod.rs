@@ -3,9 +3,7 @@
 mod json;
 mod lifecycle;
 
-use std::collections::HashMap;
 use std::fmt;
-use std::hash::{BuildHasherDefault, Hasher};
 use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -37,29 +35,6 @@ impl RequestId {
     /// Returns some of its random bits, to spread ids over tables.
     pub(crate) const fn low_bits(self) -> usize {
         self.0.as_u128() as usize
-    }
-}
-
-/// A table by request.
-pub(crate) type ById<V> = HashMap<RequestId, V, BuildHasherDefault<IdHasher>>;
-
-/// Hashes ids, which are random already, and which nobody outside this process chooses for its tables.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct IdHasher(u64);
-
-impl Hasher for IdHasher {
-    fn write(&mut self, id: &[u8]) {
-        // Both halves: each has bits that say what kind of id it is, and the other's are random there.
-        for half in id.as_chunks().0 {
-            self.0 ^= u64::from_ne_bytes(*half);
-        }
-    }
-
-    /// The length, the same for all.
-    fn write_usize(&mut self, _length: usize) {}
-
-    fn finish(&self) -> u64 {
-        self.0
     }
 }
 

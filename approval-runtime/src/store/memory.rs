@@ -1,17 +1,18 @@
 //! [`MemoryStore`]: everything in this process, gone with it.
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use chrono::{DateTime, TimeDelta, Utc};
+use rustc_hash::FxHashMap;
 use tokio::time::Instant;
 
 use super::{ApprovalStore, Query, StoreError, Write};
 use crate::boxed::BoxFuture;
-use crate::request::{ApprovalRequest, ApprovalStatus, ById, ExecutionState, RequestId};
+use crate::request::{ApprovalRequest, ApprovalStatus, ExecutionState, RequestId};
 
 /// How many ended requests are kept unless the program says otherwise.
 pub(super) const DEFAULT_KEPT: usize = 10_000;
@@ -35,9 +36,9 @@ pub struct MemoryStore {
 
 #[derive(Debug)]
 struct Rows {
-    by_id: ById<ApprovalRequest>,
+    by_id: FxHashMap<RequestId, ApprovalRequest>,
     /// By namespace, in the order in which they are shown.
-    pending: HashMap<Arc<str>, BTreeSet<(DateTime<Utc>, RequestId)>>,
+    pending: FxHashMap<Arc<str>, BTreeSet<(DateTime<Utc>, RequestId)>>,
     /// Nothing more can happen to these: the oldest first.
     ended: VecDeque<RequestId>,
     /// When abandoned requests were last looked for.
@@ -83,8 +84,12 @@ impl MemoryStore {
     /// Makes an empty store that keeps the last 10,000 ended requests.
     #[must_use]
     pub fn new() -> Self {
-        let rows =
-            Rows { by_id: ById::default(), pending: HashMap::new(), ended: VecDeque::new(), swept: DateTime::UNIX_EPOCH };
+        let rows = Rows {
+            by_id: FxHashMap::default(),
+            pending: FxHashMap::default(),
+            ended: VecDeque::new(),
+            swept: DateTime::UNIX_EPOCH,
+        };
         Self { rows: Mutex::new(rows), clock: Clock::start(), kept: DEFAULT_KEPT }
     }
 
