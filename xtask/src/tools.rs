@@ -57,10 +57,16 @@ impl Tool {
         }
         let mut install = (self.install)(self, &folder);
         println!("$ {}   # {}", command::line(&install), self.cost);
-        match install.status() {
-            Err(error) => Err(format!("{} could not be installed: {error}", self.name)),
+        match install.output() {
+            Err(error) => {
+                let installer = install.get_program().to_string_lossy();
+                Err(format!("{} is installed by {installer}, which could not be started: {error}", self.name))
+            }
             Ok(_) if self.is(&program) => Ok(program),
-            Ok(_) => Err(format!("{} {} could not be installed, the lines above say why", self.name, self.version)),
+            Ok(output) => {
+                let why = reason(&String::from_utf8_lossy(&output.stderr));
+                Err(format!("{} {} could not be installed: {why}", self.name, self.version))
+            }
         }
     }
 
@@ -72,6 +78,13 @@ impl Tool {
         let stdout = String::from_utf8_lossy(&output.stdout);
         stdout.split_whitespace().last() == Some(self.version)
     }
+}
+
+/// The line of an installer's output that says most: its first error, else its last line.
+fn reason(stderr: &str) -> String {
+    let is_error = |line: &&str| line.get(..5).is_some_and(|start| start.eq_ignore_ascii_case("error"));
+    let line = stderr.lines().find(is_error).or_else(|| stderr.lines().last());
+    line.unwrap_or("it did not say why").to_owned()
 }
 
 /// `tools` in the target folder, which is two above this program.
