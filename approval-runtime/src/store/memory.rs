@@ -15,7 +15,7 @@ use crate::boxed::BoxFuture;
 use crate::request::{ApprovalRequest, ApprovalStatus, ExecutionState, RequestId};
 
 /// How many ended requests are kept unless the program says otherwise.
-pub(super) const DEFAULT_KEPT: usize = 10_000;
+pub(super) const DEFAULT_KEPT: usize = 1_000;
 
 /// How long after its deadline a request counts as abandoned: its caller writes the time-out within moments.
 const ABANDONED: TimeDelta = TimeDelta::seconds(60);
@@ -81,7 +81,7 @@ impl Default for MemoryStore {
 }
 
 impl MemoryStore {
-    /// Makes an empty store that keeps the last 10,000 ended requests.
+    /// Makes an empty store that keeps the last 1,000 ended requests.
     #[must_use]
     pub fn new() -> Self {
         let rows = Rows {
