@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use tokio::runtime::Handle;
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::{Instant, sleep};
 
 use crate::boxed::BoxFuture;
 use crate::gate::{ApprovalGate, Asking, NotApplied};
@@ -79,10 +79,10 @@ pub(super) async fn wait_for(
             return Err(refusal);
         }
     };
-    let filed = Instant::now();
-    let deadline = filed + until(request.created_at(), request.expires_at());
-    let patience = request.tool().callers_wait().map(|wait| filed + wait);
-    let mut timer = pin!(sleep_until(patience.map_or(deadline, |patience| patience.min(deadline))));
+    let left = until(request.created_at(), request.expires_at());
+    let patience = request.tool().callers_wait().filter(|patience| *patience < left);
+    let impatient = patience.is_some();
+    let mut timer = pin!(sleep(patience.unwrap_or(left)));
     loop {
         let woken = poll_fn(|context| {
             if let Poll::Ready(hint) = waiter.poll(context) {
@@ -111,7 +111,7 @@ pub(super) async fn wait_for(
                 let event = Event::Cancel { by: BY_CALLER.into() };
                 Box::pin(waiting.settle(&request, event)).await?
             }
-            Woken::Timer if patience.is_some_and(|patience| patience < deadline) => {
+            Woken::Timer if impatient => {
                 waiting.withdraws = false;
                 watch(&waiting.gate, id);
                 return Err(Refusal::Pending { tool: request.tool_name().into(), id });
