@@ -126,9 +126,9 @@ pub struct Guard {
     pub not_before: Option<DateTime<Utc>>,
     /// The commit must be earlier.
     pub not_after: Option<DateTime<Utc>>,
-    /// The store's incarnation.
+    /// The store's incarnation; 0 for a store that loses everything or nothing, as memory does.
     pub incarnation: u64,
-    /// The freeze epoch the policy was asked under.
+    /// The freeze epoch the policy was asked under; 0 while nothing can be frozen.
     pub freeze_epoch: u64,
 }
 
