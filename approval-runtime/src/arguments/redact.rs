@@ -208,27 +208,31 @@ impl Hidden {
         });
         strange.map_or(Ok(()), |path| Err(Invalid::RedactedChanged { path }))
     }
-}
 
-impl Hidden {
     /// Takes the hidden texts and numbers out of a sentence that was made from the same values.
     pub(crate) fn scrub(&self, sentence: &str) -> Box<str> {
-        fn take_out(value: &Value, sentence: &mut String) {
+        fn collect(value: &Value, secrets: &mut Vec<String>) {
             match value {
                 Value::Null | Value::Bool(_) => {}
-                Value::Number(number) => *sentence = sentence.replace(&number.to_string(), HIDDEN),
-                Value::String(text) if text.is_empty() => {}
-                Value::String(text) => *sentence = sentence.replace(text.as_str(), HIDDEN),
-                Value::Array(elements) => elements.iter().for_each(|element| take_out(element, sentence)),
-                Value::Object(fields) => fields.values().for_each(|field| take_out(field, sentence)),
+                Value::Number(number) => secrets.push(number.to_string()),
+                Value::String(text) => {
+                    // As `{}` and as `{:?}` write it.
+                    secrets.push(text.escape_debug().to_string());
+                    secrets.push(text.clone());
+                }
+                Value::Array(elements) => elements.iter().for_each(|element| collect(element, secrets)),
+                Value::Object(fields) => fields.values().for_each(|field| collect(field, secrets)),
             }
         }
-        let mut sentence = sentence.to_owned();
+        let mut secrets = Vec::new();
         for hidden in &self.values {
-            let value: Value = serde_json::from_str(&hidden.value).expect("a hidden value is JSON");
-            take_out(&value, &mut sentence);
+            collect(&serde_json::from_str(&hidden.value).expect("a hidden value is JSON"), &mut secrets);
         }
-        sentence.into()
+        // The longest first: one secret inside another must not leave the rest of that one.
+        secrets.retain(|secret| !secret.is_empty());
+        secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
+        let scrub = |sentence: String, secret: &String| sentence.replace(secret.as_str(), HIDDEN);
+        secrets.iter().fold(sentence.to_owned(), scrub).into()
     }
 }
 

@@ -271,8 +271,8 @@ impl ApprovalGate {
         builder::require_gated(names)
     }
 
-    /// Stops asking: new calls that would be captured are refused, those that the policy lets pass still run, waiting ones return [`Refusal::ShuttingDown`] while their requests stay, and
-    /// bodies that run get up to 5 seconds.
+    /// Stops asking: new calls are refused, waiting ones return [`Refusal::ShuttingDown`] while their requests stay, and bodies
+    /// that run get up to 5 seconds. Calls that the policy lets pass are not gated and still run.
     ///
     /// # Cancel safety
     /// Dropping the future stops waiting for the bodies; the gate stays shut.

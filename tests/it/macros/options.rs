@@ -379,3 +379,15 @@ async fn i28_reason_is_cut_after_its_secrets() {
     assert_eq!(reason.chars().count(), 500);
     assert!(reason.starts_with("aaa") && !reason.contains("CAN"), "{reason}");
 }
+
+/// I23: one secret inside another leaves nothing of either, however they are printed.
+#[tokio::test(start_paused = true)]
+async fn i23_reason_leaves_no_part_of_a_secret() {
+    #[requires_approval(reason = "{token} then {password:?}")]
+    async fn log_in_twice(token: String, password: String) -> Result<usize, Refusal> {
+        Ok(token.len() + password.len())
+    }
+
+    let (_, request) = approved(&gate(), log_in_twice("AB".into(), "xAB\"yz".into())).await;
+    assert_eq!(request.reason(), Some("[redacted] then \"[redacted]\""));
+}
