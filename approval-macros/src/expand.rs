@@ -181,6 +181,9 @@ impl Expansion<'_> {
         if let Some(rule) = options.auto_approve.get() {
             set("auto_approve", text(rule).into_token_stream());
         }
+        if options.callable.get().is_some() {
+            set("invoke", self.invoke());
+        }
         if options.resumable.get().is_some() {
             set("resumable", TokenStream::new());
         }
@@ -199,6 +202,30 @@ impl Expansion<'_> {
     fn check(&self) -> TokenStream {
         let takes = self.decoded().into_iter().map(|argument| self.decode("take", argument));
         hygienic!(|decoder| { #(#takes;)* decoder.finish() })
+    }
+
+    /// Returns the function that calls the tool, as any caller does, with arguments out of a model's JSON.
+    fn invoke(&self) -> TokenStream {
+        let (function, decoded) = (&self.tool.sig.ident, self.decoded());
+        let variables: Vec<_> = decoded.iter().map(|argument| &argument.variable).collect();
+        let takes = decoded.iter().map(|argument| self.decode("take", argument));
+        let given = self.tool.arguments.iter().map(|argument| {
+            let variable = &argument.variable;
+            if argument.borrowed().is_some() { hygienic!(&#variable) } else { variable.to_token_stream() }
+        });
+        let returned = self.at_type("returned", &self.tool.output);
+        // At the option: it is what asks for a `Send` future.
+        let asks_for_send = self.tool.options.callable.keyword().map_or_else(Span::mixed_site, |keyword| at(keyword.span()));
+        let called =
+            quote_spanned!(asks_for_send=> ::std::boxed::Box::pin(async move { #returned(#function(#(#given),*).await) }));
+        hygienic! {
+            |decoder| {
+                let (#(#variables,)*) = (#(#takes,)*);
+                decoder.finish()?;
+                #[allow(deprecated)]
+                ::core::result::Result::Ok(#called)
+            }
+        }
     }
 
     /// Returns the statements that turn the caller's arguments into what the reviewer reads, and drop them.

@@ -64,6 +64,7 @@ use crate::tool_fn::{FnItem, ToolFn};
 /// | `gate = expr` | the gate to ask, in place of the scope's or the process's |
 /// | `on_refusal = path` | a function from `Refusal` to the return type |
 /// | `crate = path` | where `approval_runtime` is, when it is renamed or re-exported |
+/// | `callable` | `gate.call_json("send_email", text)` calls it with a model's JSON; for free functions whose arguments are all captured |
 /// | `resumable` | another process may finish the call; for free functions whose arguments are all captured |
 /// | `record` | the result's JSON is kept with the request |
 ///

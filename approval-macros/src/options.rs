@@ -37,12 +37,13 @@ pub(crate) struct Options {
     pub(crate) gate: Slot<Expr>,
     pub(crate) on_refusal: Slot<ExprPath>,
     pub(crate) krate: Slot<Path>,
+    pub(crate) callable: Slot<()>,
     pub(crate) resumable: Slot<()>,
     pub(crate) record: Slot<()>,
 }
 
 /// The options by name, each with an example of its form.
-const EXAMPLES: [(&str, &str); 20] = [
+const EXAMPLES: [(&str, &str); 21] = [
     ("timeout", "timeout = 120"),
     ("max_wait", "max_wait = \"30s\""),
     ("reason", "reason = \"Refund {amount} to {customer.name}\""),
@@ -61,6 +62,7 @@ const EXAMPLES: [(&str, &str); 20] = [
     ("gate", "gate = self.gate"),
     ("on_refusal", "on_refusal = MyError::from_refusal"),
     ("crate", "crate = my_reexports::approval_runtime"),
+    ("callable", "callable"),
     ("resumable", "resumable"),
     ("record", "record"),
 ];
@@ -267,6 +269,10 @@ impl Options {
             "crate" => {
                 let value = option.krate();
                 self.krate.set(keyword, value, errors);
+            }
+            "callable" => {
+                let value = option.flag();
+                self.callable.set(keyword, value, errors);
             }
             "resumable" => {
                 let value = option.flag();

@@ -21,7 +21,7 @@ use crate::length::Length;
 use crate::options::{FieldPath, Options};
 use crate::reason::Reason;
 use crate::tokens::{find, find_ident, is_ident, is_punct, text, ungrouped};
-use crate::types::{Shape, bare, erased, is_leaf, last_segment, lifetimes};
+use crate::types::{Shape, bare, erased, is_leaf, is_opaque, last_segment, lifetimes};
 use crate::words::{listed, nearest};
 
 /// A function that keeps all the rules, taken apart for its expansion.
@@ -76,6 +76,7 @@ impl ToolFn {
         tool.check_output(errors);
         tool.check_auto_approve(errors);
         tool.check_constants(errors);
+        tool.check_callable(errors);
         tool.check_resumable(errors);
         tool
     }
@@ -363,18 +364,32 @@ impl ToolFn {
         }
     }
 
+    fn check_callable(&self, errors: &mut Errors) {
+        let Some(keyword) = self.options.callable.keyword() else { return };
+        if let Some(same) = self.arguments.iter().find(|argument| argument.variable == self.sig.ident) {
+            let what = format!("this hides the function `{0}` where `callable` calls it", same.variable);
+            let help = format!("name the argument otherwise, or the function, with `name = \"{}\"`", same.variable.unraw());
+            return errors.add(&same.variable, what, help);
+        }
+        let why = match self.not_in_json() {
+            Some(NotInJson::Value(name)) => format!("there is no `{name}` in its JSON"),
+            Some(NotInJson::Type(ty)) => format!("its JSON does not say what `{ty}` is"),
+            None => return,
+        };
+        errors.add(
+            keyword,
+            format!("a model cannot call this by name: {why}"),
+            "leave out `callable`, or move the work to a free function that gets all it needs",
+        );
+    }
+
     fn check_resumable(&self, errors: &mut Errors) {
         let Some(keyword) = self.options.resumable.keyword() else { return };
-        let why = if self.sig.receiver().is_some() {
-            "`self` is not kept with the request".to_owned()
-        } else if let Some(param) = self.sig.generics.params.iter().find(|param| !matches!(param, GenericParam::Lifetime(_))) {
-            format!("nobody there knows the generic `{}`", parameter(param))
-        } else if let Some(argument) = self.arguments.iter().find(|argument| !argument.is_decoded()) {
-            format!("`{}` is not kept with the request", argument.name)
-        } else if let Some(hidden) = self.redact.first() {
-            format!("`{hidden}` is redacted, so it is not kept with the request")
-        } else {
-            return;
+        let why = match (self.not_in_json(), self.redact.first()) {
+            (Some(NotInJson::Value(name)), _) => format!("`{name}` is not kept with the request"),
+            (Some(NotInJson::Type(ty)), _) => format!("nobody there knows what `{ty}` is"),
+            (None, Some(hidden)) => format!("`{hidden}` is redacted, so it is not kept with the request"),
+            (None, None) => return,
         };
         errors.add(
             keyword,
@@ -382,6 +397,27 @@ impl ToolFn {
             "leave out `resumable`, or move the work to a free function that gets all it needs",
         );
     }
+
+    /// Finds what a call needs beside its arguments' JSON.
+    fn not_in_json(&self) -> Option<NotInJson> {
+        let mut generics = self.sig.generics.params.iter().filter(|param| !matches!(param, GenericParam::Lifetime(_)));
+        if self.sig.receiver().is_some() {
+            Some(NotInJson::Value("self".to_owned()))
+        } else if let Some(param) = generics.next() {
+            Some(NotInJson::Type(parameter(param)))
+        } else if let Some(argument) = self.arguments.iter().find(|argument| !argument.is_decoded()) {
+            Some(NotInJson::Value(argument.name.clone()))
+        } else {
+            let opaque = self.arguments.iter().find(|argument| is_opaque(&argument.ty));
+            opaque.map(|argument| NotInJson::Type(text(&argument.ty)))
+        }
+    }
+}
+
+/// What a call needs that the JSON of its arguments cannot give.
+enum NotInJson {
+    Value(String),
+    Type(String),
 }
 
 fn parameter(param: &GenericParam) -> String {

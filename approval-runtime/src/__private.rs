@@ -5,8 +5,10 @@
 use std::pin::Pin;
 
 pub use inventory;
+use serde_json::Value;
 
 use crate::arguments::{Decoder, Invalid};
+pub use crate::call::Returned;
 pub use crate::call::{Call, Capturing, Permit, Running, route as route_as, run as run_judged};
 pub use crate::refusal::{Refusal, ToolReturn};
 use crate::signature::Shown;
@@ -93,6 +95,14 @@ pub fn rest<T: Captures>(arguments: &mut Decoder) -> Result<T, Invalid> {
 /// Decodes what `besides` does not name, and takes nothing out.
 pub fn peek_rest<T: Captures>(arguments: &mut Decoder, besides: &[&'static str]) -> Result<T, Invalid> {
     arguments.peek_rest(besides)
+}
+
+/// Makes what a call by name gives of what the tool returned.
+///
+/// # Errors
+/// The tool's own error in words.
+pub fn returned<T: Returned>(returned: T) -> Result<Value, Box<str>> {
+    returned.into_json()
 }
 
 /// Makes what a refused call returns.

@@ -113,7 +113,7 @@ pub mod __private;
 pub use crate::agent::Agent;
 pub use crate::arguments::{Arguments, Digest, Invalid};
 pub use crate::boxed::BoxFuture;
-pub use crate::call::NewRequest;
+pub use crate::call::{CallError, NewRequest};
 pub use crate::decision::{Answer, Decision, Reviewer, Vote};
 pub use crate::events::{Event, EventKind, Events};
 pub use crate::gate::{ApprovalGate, ApprovalGateBuilder, BuildError};

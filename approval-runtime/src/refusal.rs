@@ -141,6 +141,18 @@ pub enum Refusal {
         /// The request.
         id: RequestId,
     },
+    /// No tool has the name that a model called.
+    UnknownTool {
+        /// The name, cut to 64 characters.
+        tool: Box<str>,
+        /// The name that is most like it, of a tool that can be called by name.
+        nearest: Option<Box<str>>,
+    },
+    /// The tool cannot be called by name: its annotation has no `callable`.
+    NotCallable {
+        /// The tool.
+        tool: Box<str>,
+    },
     /// No gate is installed, and none is in scope.
     NoGate {
         /// The tool.
@@ -212,6 +224,8 @@ impl Refusal {
             Self::RecentlyRejected { .. } => "recently_rejected",
             Self::Unrepresentable { error, .. } | Self::Invalid { error, .. } => error.error(),
             Self::NotDelivered { .. } => "not_delivered",
+            Self::UnknownTool { .. } => "unknown_tool",
+            Self::NotCallable { .. } => "not_callable",
             Self::NoGate { .. } => "no_gate",
             Self::NowhereToAsk { .. } => "nowhere_to_ask",
             Self::Unavailable { .. } => "unavailable",
@@ -239,9 +253,12 @@ impl Refusal {
             | Self::Invalid { id, .. }
             | Self::Unavailable { id, .. }
             | Self::ShuttingDown { id, .. } => *id,
-            Self::TooManyPending { .. } | Self::Unrepresentable { .. } | Self::NoGate { .. } | Self::NowhereToAsk { .. } => {
-                None
-            }
+            Self::TooManyPending { .. }
+            | Self::Unrepresentable { .. }
+            | Self::UnknownTool { .. }
+            | Self::NotCallable { .. }
+            | Self::NoGate { .. }
+            | Self::NowhereToAsk { .. } => None,
         }
     }
 
@@ -265,6 +282,8 @@ impl Refusal {
             | Self::Unrepresentable { tool, .. }
             | Self::Invalid { tool, .. }
             | Self::NotDelivered { tool, .. }
+            | Self::UnknownTool { tool, .. }
+            | Self::NotCallable { tool, .. }
             | Self::NoGate { tool, .. }
             | Self::NowhereToAsk { tool, .. }
             | Self::Unavailable { tool, .. }
@@ -332,6 +351,11 @@ impl fmt::Display for Refusal {
             }
             Self::Invalid { error, .. } => write!(f, "was not run: its arguments are not valid: {error}."),
             Self::NotDelivered { .. } => f.write_str("was not run: no reviewer could be told."),
+            Self::UnknownTool { nearest: Some(nearest), .. } => {
+                write!(f, "was not run: there is no such tool; did you mean '{}'?", display::name(nearest))
+            }
+            Self::UnknownTool { .. } => f.write_str("was not run: there is no such tool."),
+            Self::NotCallable { .. } => f.write_str("was not run: it cannot be called by name."),
             Self::NoGate { .. } => {
                 f.write_str("was not run: no approval gate is installed; call ApprovalGate::builder().install() at start-up.")
             }

@@ -2,14 +2,49 @@
 //! [`InCurrentScope::in_current_scope`].
 
 use std::future::{Future, poll_fn};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use crate::agent::Agent;
 use crate::gate::ApprovalGate;
+use crate::refusal::Refusal;
+use crate::tool::Tool;
 
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Scope {
     pub(crate) gate: Option<ApprovalGate>,
     pub(crate) agent: Option<Agent>,
+    pub(crate) by_name: Option<Arc<ByName>>,
+}
+
+/// A call by name on its way into the annotated function, whose return type may hide that it was refused: so the refusal is
+/// kept here as well.
+#[derive(Debug)]
+pub(crate) struct ByName {
+    tool: &'static Tool,
+    /// The function has been entered: what its body calls are other calls.
+    entered: AtomicBool,
+    refusal: OnceLock<Refusal>,
+}
+
+impl ByName {
+    pub(crate) const fn new(tool: &'static Tool) -> Self {
+        Self { tool, entered: AtomicBool::new(false), refusal: OnceLock::new() }
+    }
+
+    /// Says whether a call of `tool` is this one.
+    pub(crate) fn enters(&self, tool: &Tool) -> bool {
+        std::ptr::eq(self.tool, tool) && !self.entered.swap(true, Ordering::Relaxed)
+    }
+
+    /// Keeps the refusal that `call` ends with, if it does.
+    pub(crate) async fn watch<T>(&self, call: impl Future<Output = Result<T, Refusal>>) -> Result<T, Refusal> {
+        call.await.inspect_err(|refusal| drop(self.refusal.set(refusal.clone())))
+    }
+
+    pub(crate) fn refusal(&self) -> Option<Refusal> {
+        self.refusal.get().cloned()
+    }
 }
 
 tokio::task_local! {
@@ -45,6 +80,13 @@ impl ApprovalGate {
     pub fn scope<F: Future>(&self, future: F) -> impl Future<Output = F::Output> + use<F> {
         let gate = self.clone();
         entering(move |outer| Scope { gate: Some(gate.clone()), ..outer }, future)
+    }
+
+    /// As [`scope`](Self::scope), for a call by name.
+    pub(crate) fn scope_by_name<F: Future>(&self, by_name: Arc<ByName>, future: F) -> impl Future<Output = F::Output> + use<F> {
+        let gate = self.clone();
+        let inside = move |outer| Scope { gate: Some(gate.clone()), by_name: Some(Arc::clone(&by_name)), ..outer };
+        entering(inside, future)
     }
 
     /// Returns the gate that calls made here would go to: that of the scope, else the installed one.

@@ -4,7 +4,10 @@ use std::fmt;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use serde_json::Value;
+
 use crate::arguments::{Decoder, Digest, Invalid};
+use crate::boxed::BoxFuture;
 
 /// How long reviewers have when a tool names no `timeout`: the 300 seconds of the article this system grew from.
 pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(300);
@@ -105,6 +108,10 @@ impl Names {
 /// Decodes the arguments as the tool's body would and drops the result.
 type Check = fn(&mut Decoder) -> Result<(), Invalid>;
 
+/// Calls the annotated function with arguments out of a decoder. The future gives what it returned as JSON, or what it failed
+/// with.
+type Invoke = fn(&mut Decoder) -> Result<BoxFuture<'static, Result<Value, Box<str>>>, Invalid>;
+
 /// The facts about a tool that do not change from call to call.
 ///
 /// `#[requires_approval]` makes one for each function it stands above. A tool without the attribute is named here and
@@ -136,6 +143,7 @@ pub struct Tool {
     resumable: bool,
     record: bool,
     check: Option<Check>,
+    invoke: Option<Invoke>,
     fingerprint: OnceLock<Digest>,
 }
 
@@ -170,6 +178,7 @@ impl Tool {
             resumable: false,
             record: false,
             check: None,
+            invoke: None,
             fingerprint: OnceLock::new(),
         }
     }
@@ -311,6 +320,12 @@ impl Tool {
         self.auto_approve
     }
 
+    /// Says whether [`ApprovalGate::call_json`](crate::ApprovalGate::call_json) can call it.
+    #[must_use]
+    pub const fn is_callable(&self) -> bool {
+        self.invoke.is_some()
+    }
+
     /// Says whether another process may finish an approved call.
     #[must_use]
     pub const fn is_resumable(&self) -> bool {
@@ -344,6 +359,10 @@ impl Tool {
     /// Decodes `arguments` as the body would, where the attribute left a way to; `None` where it could not.
     pub(crate) fn check(&self, decoder: &mut Decoder) -> Option<Result<(), Invalid>> {
         self.check.map(|check| check(decoder))
+    }
+
+    pub(crate) const fn invoke(&self) -> Option<Invoke> {
+        self.invoke
     }
 
     pub(crate) fn names_approvers(&self) -> bool {
@@ -429,6 +448,12 @@ impl Tool {
     #[must_use]
     pub const fn with_check(mut self, check: Check) -> Self {
         self.check = Some(check);
+        self
+    }
+
+    #[must_use]
+    pub const fn with_invoke(mut self, invoke: Invoke) -> Self {
+        self.invoke = Some(invoke);
         self
     }
 }

@@ -4,6 +4,7 @@
 
 mod agents;
 mod arguments;
+mod by_name;
 mod calls;
 mod edits;
 mod faults;

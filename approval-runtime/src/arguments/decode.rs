@@ -9,6 +9,8 @@ use super::Arguments;
 use super::diagnose;
 use super::invalid::{Invalid, Path, Step};
 use super::redact::Hidden;
+use super::strict;
+use super::writer::Slots;
 
 /// The arguments that were approved, on their way into a tool's body.
 ///
@@ -18,6 +20,8 @@ pub struct Decoder {
     arguments: Value,
     /// Whether redacted values are among them.
     has_secrets: bool,
+    /// Whether no field may be passed over at any depth.
+    strict: bool,
 }
 
 impl Decoder {
@@ -32,7 +36,36 @@ impl Decoder {
         if has_secrets {
             Hidden::reveal(hidden, &mut arguments)?;
         }
-        Ok(Self { arguments, has_secrets })
+        Ok(Self { arguments, has_secrets, strict: false })
+    }
+
+    /// Begins to decode arguments that a model wrote as JSON text, strictly.
+    ///
+    /// For tools that are called by hand: what comes out is typed, and nothing that the model wrote was passed over.
+    ///
+    /// ```
+    /// # use approval_runtime::arguments::Decoder;
+    /// # #[derive(serde::Deserialize)]
+    /// struct Refund {
+    ///     customer: String,
+    ///     amount: u32,
+    /// }
+    ///
+    /// let refund = Decoder::from_json(br#"{"customer": "Anna", "amount": 5}"#)?.rest::<Refund>()?;
+    /// # assert_eq!((&*refund.customer, refund.amount), ("Anna", 5));
+    /// let unknown = Decoder::from_json(br#"{"customer": "Anna", "amount": 5, "to": "Eve"}"#)?.rest::<Refund>();
+    /// assert_eq!(unknown.err().map(|error| error.error()), Some("unknown_field"));
+    /// # Ok::<_, approval_runtime::Invalid>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// An [`Invalid`] as for [`Arguments::from_json`]. Decoding then refuses, with [`Invalid::UnknownField`], each field at
+    /// any depth that the type would pass over.
+    pub fn from_json(text: &[u8]) -> Result<Self, Invalid> {
+        let written = strict::document(text, None, Slots::Refused)?;
+        let arguments = serde_json::from_str(&written.text).expect("canonical text is JSON");
+        Ok(Self { arguments, has_secrets: false, strict: true })
     }
 
     /// Takes one argument out.
@@ -44,6 +77,7 @@ impl Decoder {
     /// [`Invalid::MissingField`] and [`Invalid::TypeMismatch`], or what else is wrong inside it.
     pub fn take<T: DeserializeOwned>(&mut self, name: &str) -> Result<T, Invalid> {
         let value = match self.arguments.get_mut(name) {
+            _ if self.strict => self.peek(name)?,
             // A text goes into the body as it is, not as a copy; what is wrong with it can be said without it.
             Some(Value::String(text)) => T::deserialize(Value::String(std::mem::take(text)))
                 .map_err(|_| self.diagnose::<T>(&[Step::name(name)], &Value::String(String::new())))?,
@@ -60,7 +94,14 @@ impl Decoder {
     /// As for [`take`](Self::take).
     pub fn peek<T: DeserializeOwned>(&self, name: &str) -> Result<T, Invalid> {
         match self.arguments.get(name) {
-            Some(value) => T::deserialize(value).map_err(|_| self.diagnose::<T>(&[Step::name(name)], value)),
+            Some(value) => {
+                let place = [Step::name(name)];
+                let decoded = T::deserialize(value).map_err(|_| self.diagnose::<T>(&place, value))?;
+                match self.strict.then(|| diagnose::unread_inside::<T>(&place, value)).flatten() {
+                    Some(unread) => Err(unread),
+                    None => Ok(decoded),
+                }
+            }
             None => diagnose::absent(name),
         }
     }
@@ -79,7 +120,11 @@ impl Decoder {
     pub fn rest<T: DeserializeOwned>(&mut self) -> Result<T, Invalid> {
         let rest = std::mem::replace(&mut self.arguments, Value::Object(Map::new()));
         let value = T::deserialize(&rest).map_err(|_| self.diagnose::<T>(&[], &rest))?;
-        match diagnose::unread_field::<T>(&rest) {
+        let unread = match self.strict {
+            true => diagnose::unread_inside::<T>(&[], &rest),
+            false => diagnose::unread_field::<T>(&rest),
+        };
+        match unread {
             Some(unread) => Err(unread),
             None => Ok(value),
         }
@@ -91,7 +136,7 @@ impl Decoder {
     ///
     /// As for [`rest`](Self::rest).
     pub fn peek_rest<T: DeserializeOwned>(&self, besides: &[&str]) -> Result<T, Invalid> {
-        let mut rest = Self { arguments: self.arguments.clone(), has_secrets: self.has_secrets };
+        let mut rest = Self { arguments: self.arguments.clone(), ..*self };
         besides.iter().for_each(|name| rest.discard(name));
         rest.rest()
     }

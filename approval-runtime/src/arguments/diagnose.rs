@@ -7,7 +7,9 @@
 
 use std::fmt::{self, Display};
 
-use serde::de::{self, DeserializeOwned, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde::de::{
+    self, DeserializeOwned, DeserializeSeed, Deserializer, EnumAccess, MapAccess, SeqAccess, VariantAccess, Visitor,
+};
 use serde::forward_to_deserialize_any;
 use serde_json::Value;
 
@@ -21,9 +23,17 @@ pub(super) fn value<T: DeserializeOwned>(place: &[Step<'_>], value: &Value) -> I
 
 /// Finds a field that `T` skips when it is decoded from `arguments`.
 pub(super) fn unread_field<T: DeserializeOwned>(arguments: &Value) -> Option<Invalid> {
-    let probe = Probe { value: arguments, place: Place::Top };
-    let fault = T::deserialize(probe).err()?;
-    matches!(fault.kind, FaultKind::Unread).then(|| fault.at(&[]))
+    unread::<T>(&[], arguments, Place::Top)
+}
+
+/// Finds a field, at any depth, that `T` skips when it is decoded from `value`, which stands at `place`.
+pub(super) fn unread_inside<T: DeserializeOwned>(place: &[Step<'_>], value: &Value) -> Option<Invalid> {
+    unread::<T>(place, value, Place::Anywhere)
+}
+
+fn unread<T: DeserializeOwned>(steps: &[Step<'_>], value: &Value, place: Place) -> Option<Invalid> {
+    let fault = T::deserialize(Probe { value, place }).err()?;
+    matches!(fault.kind, FaultKind::Unread).then(|| fault.at(steps))
 }
 
 /// Decodes the argument that is not there: `None` to an `Option`, missing to any other type.
@@ -110,8 +120,21 @@ enum Place {
     Top,
     /// Such a field.
     Field,
-    /// Anywhere else.
+    /// Deeper, where a field may be passed over.
     Inside,
+    /// Anywhere, where none may.
+    Anywhere,
+}
+
+impl Place {
+    /// Where the fields and elements of a value at this place stand.
+    const fn inside(self) -> Self {
+        match self {
+            Self::Top => Self::Field,
+            Self::Field | Self::Inside => Self::Inside,
+            Self::Anywhere => Self::Anywhere,
+        }
+    }
 }
 
 /// Decodes a JSON value as `serde_json` does.
@@ -142,21 +165,15 @@ impl<'de> Deserializer<'de> for Probe<'de> {
             },
             Value::String(string) => visitor.visit_borrowed_str(string),
             Value::Array(elements) => {
-                let mut elements = Elements { rest: elements.iter(), next: 0 };
+                let place = self.place.inside();
+                let mut elements = Elements { rest: elements.iter(), next: 0, place };
                 let value = visitor.visit_seq(&mut elements)?;
                 match elements.rest.len() {
                     0 => Ok(value),
                     _ => Err(Fault::default()),
                 }
             }
-            Value::Object(fields) => visitor.visit_map(Fields {
-                rest: fields.iter(),
-                value: None,
-                place: match self.place {
-                    Place::Top => Place::Field,
-                    Place::Field | Place::Inside => Place::Inside,
-                },
-            }),
+            Value::Object(fields) => visitor.visit_map(Fields { rest: fields.iter(), value: None, place: self.place.inside() }),
         }
     }
 
@@ -171,19 +188,26 @@ impl<'de> Deserializer<'de> for Probe<'de> {
         visitor.visit_newtype_struct(self)
     }
 
-    /// Enums are left to `serde_json`: what is wrong in one is wrong with the enum.
+    /// Enums are left to `serde_json`: what is wrong in one is wrong with the enum. Only what a variant passes over is
+    /// looked for here.
     fn deserialize_enum<V: Visitor<'de>>(
         self,
         name: &'static str,
         variants: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Fault> {
-        self.value.deserialize_enum(name, variants, visitor).map_err(|_| Fault::default())
+        match (self.place, self.value) {
+            (Place::Anywhere, Value::Object(fields)) if fields.len() == 1 => {
+                let mut fields = Fields { rest: fields.iter(), value: None, place: self.place };
+                visitor.visit_enum(&mut fields)
+            }
+            _ => self.value.deserialize_enum(name, variants, visitor).map_err(|_| Fault::default()),
+        }
     }
 
     fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
         match self.place {
-            Place::Field => Err(Fault::new(FaultKind::Unread)),
+            Place::Field | Place::Anywhere => Err(Fault::new(FaultKind::Unread)),
             Place::Top | Place::Inside => visitor.visit_unit(),
         }
     }
@@ -197,6 +221,7 @@ impl<'de> Deserializer<'de> for Probe<'de> {
 struct Elements<'v> {
     rest: std::slice::Iter<'v, Value>,
     next: usize,
+    place: Place,
 }
 
 impl<'de> SeqAccess<'de> for &mut Elements<'de> {
@@ -208,7 +233,7 @@ impl<'de> SeqAccess<'de> for &mut Elements<'de> {
         };
         let index = self.next;
         self.next += 1;
-        let element = seed.deserialize(Probe::new(value));
+        let element = seed.deserialize(Probe { value, place: self.place });
         element.map(Some).map_err(|fault| fault.inside(Step::Index(index)))
     }
 
@@ -243,6 +268,47 @@ impl<'de> MapAccess<'de> for Fields<'de> {
 
     fn size_hint(&self) -> Option<usize> {
         Some(self.rest.len())
+    }
+}
+
+impl<'de> EnumAccess<'de> for &mut Fields<'de> {
+    type Error = Fault;
+    type Variant = Self;
+
+    fn variant_seed<V: DeserializeSeed<'de>>(self, seed: V) -> Result<(V::Value, Self), Fault> {
+        let variant = self.next_key_seed(seed)?.ok_or_else(Fault::default)?;
+        Ok((variant, self))
+    }
+}
+
+impl<'de> VariantAccess<'de> for &mut Fields<'de> {
+    type Error = Fault;
+
+    fn unit_variant(self) -> Result<(), Fault> {
+        self.next_value()
+    }
+
+    fn newtype_variant_seed<T: DeserializeSeed<'de>>(self, seed: T) -> Result<T::Value, Fault> {
+        self.next_value_seed(seed)
+    }
+
+    fn tuple_variant<V: Visitor<'de>>(self, _: usize, visitor: V) -> Result<V::Value, Fault> {
+        self.next_value_seed(Visited(visitor))
+    }
+
+    fn struct_variant<V: Visitor<'de>>(self, _: &'static [&'static str], visitor: V) -> Result<V::Value, Fault> {
+        self.next_value_seed(Visited(visitor))
+    }
+}
+
+/// What a visitor makes of a value.
+struct Visited<V>(V);
+
+impl<'de, V: Visitor<'de>> DeserializeSeed<'de> for Visited<V> {
+    type Value = V::Value;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<V::Value, D::Error> {
+        deserializer.deserialize_any(self.0)
     }
 }
 

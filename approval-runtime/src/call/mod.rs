@@ -2,17 +2,20 @@
 
 mod capturing;
 mod file;
+mod json;
 mod running;
 mod start;
 mod waiting;
 
 use std::future::{Future, ready};
 use std::pin::pin;
+use std::sync::Arc;
 
 use serde_json::Value;
 
 pub use self::capturing::Capturing;
 pub use self::file::NewRequest;
+pub use self::json::{CallError, Returned};
 pub use self::running::{Permit, Running, run};
 use self::start::{Approved, What};
 use self::waiting::{file, wait_for};
@@ -23,7 +26,7 @@ use crate::gate::{ApprovalGate, Asking};
 use crate::policy::{Judgement, Ruling};
 use crate::refusal::{Refusal, ToolReturn};
 use crate::request::Verdict;
-use crate::scope;
+use crate::scope::{self, ByName};
 use crate::tool::{Tool, ToolRef};
 use crate::wait::Check;
 
@@ -36,6 +39,7 @@ struct Routed {
     gate: Option<ApprovalGate>,
     tool: ToolRef,
     agent: Option<Agent>,
+    by_name: Option<Arc<ByName>>,
 }
 
 /// Finds the gate and asks whether the tool passes; allocates nothing when it does.
@@ -49,17 +53,24 @@ pub fn route(tool: &'static Tool, gate: Option<&ApprovalGate>, agent: Option<Age
         let scope_agent = scope.and_then(|scope| scope.agent.as_ref());
         let gate = gate.or_else(|| scope.and_then(|scope| scope.gate.as_ref())).or_else(|| ApprovalGate::installed());
         let agent = agent.as_ref().or(scope_agent);
+        let by_name = scope.and_then(|scope| scope.by_name.as_ref()).filter(|by_name| by_name.enters(tool));
         match gate {
             Some(gate) if matches!(gate.ruling(agent, tool.name()), Ruling::Pass) => Ok(Permit::ungated()),
-            _ => Err(call(gate, ToolRef::Static(tool), agent, scope_agent)),
+            _ => Err(call(gate, ToolRef::Static(tool), agent, scope_agent, by_name)),
         }
     })
 }
 
 #[cold]
-fn call(gate: Option<&ApprovalGate>, tool: ToolRef, agent: Option<&Agent>, outer: Option<&Agent>) -> Call {
+fn call(
+    gate: Option<&ApprovalGate>,
+    tool: ToolRef,
+    agent: Option<&Agent>,
+    outer: Option<&Agent>,
+    by_name: Option<&Arc<ByName>>,
+) -> Call {
     let agent = agent.map(|agent| agent.clone().inside(outer));
-    Call(Box::new(Routed { gate: gate.cloned(), tool, agent }))
+    Call(Box::new(Routed { gate: gate.cloned(), tool, agent, by_name: by_name.cloned() }))
 }
 
 impl ApprovalGate {
@@ -101,7 +112,7 @@ impl ApprovalGate {
         if matches!(self.ruling(agent.as_ref(), tool.name()), Ruling::Pass) {
             return body(arguments).await;
         }
-        let call = call(Some(self), tool, agent.as_ref(), None);
+        let call = call(Some(self), tool, agent.as_ref(), None, None);
         let asked = call.ask(move |call| call.whole(&arguments), Decoder::rest::<Value>);
         match asked.await {
             Ok((permit, arguments)) => {
@@ -144,12 +155,28 @@ impl Call {
 }
 
 fn begin(call: Call, capture: impl FnOnce(&mut Capturing<'_>)) -> BoxFuture<'static, Result<Box<Approved>, Refusal>> {
-    let Routed { gate, tool, agent } = *call.0;
+    let Routed { gate, tool, agent, by_name } = *call.0;
+    let approved = approved(gate, &tool, agent.as_ref(), capture);
+    match by_name {
+        None => approved,
+        Some(by_name) => Box::pin(async move {
+            let approved = by_name.watch(approved).await?;
+            Ok(Box::new(Approved { by_name: Some(by_name), ..*approved }))
+        }),
+    }
+}
+
+fn approved(
+    gate: Option<ApprovalGate>,
+    tool: &ToolRef,
+    agent: Option<&Agent>,
+    capture: impl FnOnce(&mut Capturing<'_>),
+) -> BoxFuture<'static, Result<Box<Approved>, Refusal>> {
     let Some(gate) = gate else {
         return Box::pin(ready(Err(Refusal::NoGate { tool: tool.name().into() })));
     };
     let redact: Vec<_> = tool.redacted_paths().collect();
-    let mut capturing = Capturing::new(&gate, &tool, agent.as_ref(), &redact);
+    let mut capturing = Capturing::new(&gate, tool, agent, &redact);
     capture(&mut capturing);
     match capturing.end() {
         Ok(asked) => asked.approved(),
@@ -164,7 +191,7 @@ impl Asked {
         match judgement {
             Judgement::Allow(rule) => {
                 let what = What::ByRule { gate, asking, rule, decoder };
-                Box::pin(ready(Ok(Box::new(Approved { what, hidden, cancel, annotated }))))
+                Box::pin(ready(Ok(Box::new(Approved { what, hidden, cancel, annotated, by_name: None }))))
             }
             Judgement::Deny(rule) => Box::pin(async move {
                 let request = gate.open(asking, Verdict::Deny { rule }).await?;
@@ -174,7 +201,8 @@ impl Asked {
                 let (id, filing) = (asking.id, file(&gate, asking));
                 Box::pin(async move {
                     let (waiting, request) = wait_for(gate, id, filing, check, cancel.as_mut()).await?;
-                    Ok(Box::new(Approved { what: What::ByPeople { waiting, request }, hidden, cancel, annotated }))
+                    let what = What::ByPeople { waiting, request };
+                    Ok(Box::new(Approved { what, hidden, cancel, annotated, by_name: None }))
                 })
             }
         }

@@ -13,6 +13,7 @@ use crate::gate::{ApprovalGate, Asking, NotApplied, RunningBody};
 use crate::policy::Ruling;
 use crate::refusal::Refusal;
 use crate::request::{ApprovalRequest, Conflict, EndedBecause, Event, Verdict};
+use crate::scope::ByName;
 
 /// A call that may run once its start is claimed.
 pub(super) struct Approved {
@@ -21,6 +22,8 @@ pub(super) struct Approved {
     pub(super) cancel: Option<BoxFuture<'static, ()>>,
     /// The body is an annotated function's, which has its live arguments at hand.
     pub(super) annotated: bool,
+    /// Who learns of a refusal, where the call came by name.
+    pub(super) by_name: Option<Arc<ByName>>,
 }
 
 pub(super) enum What {
@@ -35,9 +38,14 @@ impl Approved {
         mut self: Box<Self>,
         decode: impl FnOnce(&mut Decoder) -> Result<T, Invalid>,
     ) -> (BoxFuture<'static, Result<Permit, Refusal>>, Option<T>) {
-        match self.decode(decode) {
+        let by_name = self.by_name.take();
+        let (permit, values): (BoxFuture<'_, _>, _) = match self.decode(decode) {
             Ok(values) => (self.claim(), Some(values)),
             Err(error) => (Box::pin(async { Err(self.unrunnable(error).await) }), None),
+        };
+        match by_name {
+            None => (permit, values),
+            Some(by_name) => (Box::pin(async move { by_name.watch(permit).await }), values),
         }
     }
 

@@ -308,7 +308,7 @@ pub(super) fn require_gated<'a>(names: impl IntoIterator<Item = &'a str>) -> Res
 }
 
 /// Returns the name that looks most like `name`, if one looks like it at all.
-fn nearest_of<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> Option<Box<str>> {
+pub(super) fn nearest_of<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> Option<Box<str>> {
     const ALIKE: f64 = 0.6;
     let scored = names.map(|known| (strsim::normalized_damerau_levenshtein(name, known), known));
     let best = scored.filter(|(score, _)| *score >= ALIKE).max_by(|a, b| a.0.total_cmp(&b.0));

@@ -311,6 +311,15 @@ impl ApprovalGate {
         self.inner.shutting_down.load(Ordering::SeqCst)
     }
 
+    pub(crate) fn tool(&self, name: &str) -> Option<&ToolRef> {
+        self.inner.tools.get(name)
+    }
+
+    /// Returns the name most like this one among the tools that can be called by name.
+    pub(crate) fn nearest_callable(&self, name: &str) -> Option<Box<str>> {
+        builder::nearest_of(name, self.tools().filter(|tool| tool.is_callable()).map(Tool::name))
+    }
+
     /// Returns the declared tool of this name, so that its facts count and not the caller's.
     pub(crate) fn known(&self, tool: Tool) -> ToolRef {
         self.inner.tools.get(tool.name()).cloned().unwrap_or_else(|| ToolRef::Shared(Arc::new(tool)))
