@@ -116,14 +116,14 @@ pub use crate::boxed::BoxFuture;
 pub use crate::call::{CallError, NewRequest};
 pub use crate::decision::{Answer, Decision, Reviewer, Vote};
 pub use crate::events::{Event, EventKind, Events};
-pub use crate::gate::{ApprovalGate, ApprovalGateBuilder, BuildError};
+pub use crate::gate::{ApprovalGate, ApprovalGateBuilder, BuildError, RequestPage, RequestQuery};
 pub use crate::notify::{Notice, Notifier, NotifyError};
 pub use crate::policy::{ApprovalPolicy, AutoApproveRule};
 pub use crate::refusal::{Refusal, ToolReturn};
 pub use crate::request::{ApprovalRequest, ApprovalStatus, EndedBecause, ExecutionState, Fact, RequestId};
 pub use crate::review::{DecideError, Decider};
 pub use crate::scope::InCurrentScope;
-pub use crate::store::{ApprovalStore, MemoryStore};
+pub use crate::store::{ApprovalStore, Cursor, MemoryStore, Order};
 pub use crate::tool::{Effect, Tool};
 #[cfg(feature = "macros")]
 pub use approval_macros::requires_approval;

@@ -13,6 +13,7 @@ mod macros;
 mod notify;
 mod policy;
 mod quickstart;
+mod reads;
 mod reviewers;
 mod server;
 mod support;

@@ -2,6 +2,7 @@
 
 mod builder;
 mod edit;
+mod reads;
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
@@ -13,6 +14,7 @@ use chrono::{DateTime, Utc};
 use serde_json::Value;
 
 pub use self::builder::{ApprovalGateBuilder, BuildError};
+pub use self::reads::{MAX_PAGE, RequestPage, RequestQuery};
 use crate::agent::Agent;
 use crate::arguments::{Arguments, CaptureSettings, Invalid, RedactionKey, SecretNames};
 use crate::boxed::BoxFuture;
@@ -21,11 +23,9 @@ use crate::events::{EventKind, Events, Hub};
 use crate::notify::{Channel, Notice};
 use crate::policy::{Compiled, Ruling};
 use crate::refusal::Refusal;
-use crate::request::{
-    ApprovalRequest, ApprovalStatus, Ask, Change, Conflict, Event, RequestId, Transition, Verdict, apply, open,
-};
+use crate::request::{ApprovalRequest, Ask, Change, Conflict, Event, RequestId, Transition, Verdict, apply, open};
 use crate::review::{DecideError, Decider};
-use crate::store::{ApprovalStore, Query, StoreError, Write};
+use crate::store::{ApprovalStore, StoreError, Write};
 use crate::tool::{Tool, ToolRef};
 use crate::wait;
 
@@ -154,38 +154,6 @@ impl ApprovalGate {
     #[must_use]
     pub fn installed() -> Option<&'static Self> {
         INSTALLED.get()
-    }
-
-    /// Reads a request as it stands.
-    ///
-    /// # Errors
-    /// [`DecideError::NotFound`], [`DecideError::Unavailable`].
-    ///
-    /// # Cancel safety
-    /// Safe: it only reads.
-    pub async fn get_request(&self, id: RequestId) -> Result<ApprovalRequest, DecideError> {
-        let request = self.read(id).await.map_err(unavailable)?.ok_or(DecideError::NotFound { id })?;
-        let now = self.now().await.map_err(unavailable)?;
-        Ok(request.at(now))
-    }
-
-    /// Reads the requests that wait for reviewers, the oldest first.
-    ///
-    /// # Errors
-    /// [`DecideError::Unavailable`].
-    ///
-    /// # Cancel safety
-    /// Safe: it only reads.
-    pub async fn get_pending(&self) -> Result<Vec<ApprovalRequest>, DecideError> {
-        let query = Query {
-            namespace: self.inner.namespace.as_ref().into(),
-            status: Some(ApprovalStatus::Pending),
-            ..Query::default()
-        };
-        let mut requests = self.inner.store.query(&query).await.map_err(unavailable)?;
-        let now = self.now().await.map_err(unavailable)?;
-        requests.retain(|request| now < request.expires_at());
-        Ok(requests)
     }
 
     /// Takes a reviewer's decision.

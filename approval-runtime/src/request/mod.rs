@@ -88,7 +88,23 @@ pub enum ApprovalStatus {
     Expired,
 }
 
+/// The text is no status.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not a status: it is `pending`, `approved`, `auto_approved`, `rejected`, `timed_out`, `cancelled` or `expired`")]
+pub struct ParseStatusError;
+
+impl FromStr for ApprovalStatus {
+    type Err = ParseStatusError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Self::ALL.into_iter().find(|status| status.as_str() == text).ok_or(ParseStatusError)
+    }
+}
+
 impl ApprovalStatus {
+    pub(crate) const ALL: [Self; 7] =
+        [Self::Pending, Self::Approved, Self::AutoApproved, Self::Rejected, Self::TimedOut, Self::Cancelled, Self::Expired];
+
     /// Returns the status as records and the API spell it.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -261,15 +277,26 @@ impl ApprovalRequest {
     /// Returns the record as it has to be read at `now`: past its deadline it is timed out, an approval past its own end has
     /// expired, written or not.
     pub(crate) fn at(self, now: DateTime<Utc>) -> Self {
-        let state = &self.state;
-        let unused = state.status == ApprovalStatus::Approved && state.execution.state == ExecutionState::NotStarted;
-        if state.status == ApprovalStatus::Pending && now >= state.expires_at {
-            self.with(lifecycle::timed_out(state, state.expires_at))
-        } else if unused && state.execution.grant_expires_at.is_some_and(|end| now >= end) {
-            self.with(lifecycle::expired(state, EndedBecause::Grant))
-        } else {
-            self
+        if !self.is_due(now) {
+            return self;
         }
+        match self.status() {
+            ApprovalStatus::Pending => self.with(lifecycle::timed_out(&self.state, self.expires_at())),
+            _ => self.with(lifecycle::expired(&self.state, EndedBecause::Grant)),
+        }
+    }
+
+    /// Returns where the request stands at `now`, as [`at`](Self::at) would show it.
+    pub(crate) fn status_at(&self, now: DateTime<Utc>) -> ApprovalStatus {
+        match self.status() {
+            status if !self.is_due(now) => status,
+            ApprovalStatus::Pending => ApprovalStatus::TimedOut,
+            _ => ApprovalStatus::Expired,
+        }
+    }
+
+    fn is_due(&self, now: DateTime<Utc>) -> bool {
+        self.next_deadline().is_some_and(|deadline| now >= deadline)
     }
 
     /// Returns when the clock alone changes where the request stands.

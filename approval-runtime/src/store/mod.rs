@@ -1,6 +1,7 @@
 //! [`ApprovalStore`]: where requests are kept. A store only stores: who may do what is decided in [`request`](crate::request).
 
 mod memory;
+mod query;
 
 use std::error::Error;
 use std::fmt;
@@ -9,8 +10,9 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 
 pub use self::memory::MemoryStore;
+pub use self::query::{Cursor, Order, ParseCursorError, Query};
 use crate::boxed::BoxFuture;
-use crate::request::{ApprovalRequest, ApprovalStatus, Guard, RequestId, State};
+use crate::request::{ApprovalRequest, Guard, RequestId, State};
 
 /// One write, with what must hold for it. A store writes all of a commit or nothing.
 #[derive(Clone, Debug)]
@@ -32,19 +34,6 @@ pub enum Write {
         /// What must still hold, on the store's clock.
         guard: Guard,
     },
-}
-
-/// Which requests to read, oldest first.
-#[derive(Clone, Debug, Default)]
-pub struct Query {
-    /// The namespace (tenant).
-    pub namespace: String,
-    /// Only requests that stand here. `None` reads all that are kept.
-    pub status: Option<ApprovalStatus>,
-    /// Only requests behind this one, in the order of creation time and id.
-    pub after: Option<(DateTime<Utc>, RequestId)>,
-    /// At most this many.
-    pub limit: Option<usize>,
 }
 
 /// Why a store did not do what it was asked. Nothing was written, except where the variant says otherwise.
@@ -93,8 +82,8 @@ pub enum StoreError {
 /// Keeps approval requests.
 ///
 /// The contract: [`commit`](Self::commit) is atomic, checks every guard in the same step on the store's own clock, and is
-/// durable (as far as the store is) when it returns. [`now`](Self::now) never decreases. Reads show what was committed; the
-/// gate projects time-outs, so a store need not.
+/// durable (as far as the store is) when it returns. [`now`](Self::now) never decreases. Reads show what was committed: the
+/// gate projects deadlines that have passed, and [`query`](Self::query) counts them.
 pub trait ApprovalStore: fmt::Debug + Send + Sync + 'static {
     /// Writes everything or nothing.
     ///
@@ -111,7 +100,9 @@ pub trait ApprovalStore: fmt::Debug + Send + Sync + 'static {
     /// [`StoreError::Backend`].
     fn get<'a>(&'a self, namespace: &'a str, id: RequestId) -> BoxFuture<'a, Result<Option<ApprovalRequest>, StoreError>>;
 
-    /// Reads requests, oldest first.
+    /// Reads the requests that a [`Query`] names, in its order.
+    ///
+    /// What it costs depends on how many are returned, not on how many are kept: people page through it while calls wait.
     ///
     /// # Errors
     /// [`StoreError::Backend`].
