@@ -84,6 +84,8 @@
 //! | feature | default | what it adds |
 //! | --- | --- | --- |
 //! | `macros` | yes | the attribute `#[requires_approval]` |
+#![cfg_attr(feature = "testing", doc = "| `testing` | no | the [test kit](testing), for `[dev-dependencies]` |")]
+#![cfg_attr(not(feature = "testing"), doc = "| `testing` | no | the test kit, for `[dev-dependencies]` |")]
 //!
 //! # Needs
 //!
@@ -104,6 +106,8 @@ pub mod review;
 mod scope;
 mod signature;
 pub mod store;
+#[cfg(feature = "testing")]
+pub mod testing;
 pub mod tool;
 mod wait;
 

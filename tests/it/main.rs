@@ -17,5 +17,6 @@ mod reads;
 mod reviewers;
 mod server;
 mod support;
+mod testing;
 mod tools;
 mod workspace;

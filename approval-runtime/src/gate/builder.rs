@@ -92,6 +92,8 @@ pub struct ApprovalGateBuilder {
     max_pending: usize,
     redaction_key: Option<RedactionKey>,
     secret_names: SecretNames,
+    #[cfg(feature = "testing")]
+    observer: Option<Arc<dyn super::Observer>>,
 }
 
 impl std::fmt::Debug for ApprovalGateBuilder {
@@ -113,6 +115,8 @@ impl ApprovalGateBuilder {
             max_pending: DEFAULT_MAX_PENDING,
             redaction_key: None,
             secret_names: SecretNames::default(),
+            #[cfg(feature = "testing")]
+            observer: None,
         }
     }
 
@@ -234,8 +238,27 @@ impl ApprovalGateBuilder {
             secret_names: self.secret_names,
             shutting_down: AtomicBool::new(false),
             running: Running::default(),
+            #[cfg(feature = "testing")]
+            observer: self.observer,
         };
         Ok(ApprovalGate { inner: Arc::new(inner) })
+    }
+
+    /// Makes a gate that the test kit watches and replies to, or says why this builder is not for a test.
+    #[cfg(feature = "testing")]
+    pub(crate) fn build_observed(mut self, observer: Arc<dyn super::Observer>) -> Result<ApprovalGate, String> {
+        if self.store.is_some() {
+            return Err("a test gate keeps its requests in a memory store of its own, and the builder names one\nhelp: leave \
+                        `.store(..)` to the program's start, behind the function that tests share with it"
+                .into());
+        }
+        if !self.notifiers.is_empty() {
+            return Err("a test gate tells nobody, and the builder names a notifier\nhelp: leave `.notifier(..)` to the \
+                        program's start, behind the function that tests share with it"
+                .into());
+        }
+        self.observer = Some(observer);
+        self.without_notifier().build().map_err(|error| error.to_string())
     }
 
     /// Makes the gate and installs it as the process's gate, where every annotated call goes that no other gate is named for.

@@ -2,6 +2,8 @@
 
 mod builder;
 mod edit;
+#[cfg(feature = "testing")]
+mod observer;
 mod reads;
 
 use std::collections::{BTreeMap, HashMap};
@@ -14,6 +16,8 @@ use chrono::{DateTime, Utc};
 use serde_json::Value;
 
 pub use self::builder::{ApprovalGateBuilder, BuildError};
+#[cfg(feature = "testing")]
+pub(crate) use self::observer::Observer;
 pub use self::reads::{MAX_PAGE, RequestPage, RequestQuery};
 use crate::agent::Agent;
 use crate::arguments::{Arguments, CaptureSettings, Invalid, RedactionKey, SecretNames};
@@ -76,6 +80,8 @@ struct Inner {
     secret_names: SecretNames,
     shutting_down: AtomicBool,
     running: Running,
+    #[cfg(feature = "testing")]
+    observer: Option<Arc<dyn Observer>>,
 }
 
 impl fmt::Debug for ApprovalGate {
@@ -389,6 +395,10 @@ impl ApprovalGate {
     fn announce(&self, transition: Transition, request: &ApprovalRequest) {
         // Readers first: a call that is woken goes on at once, on another thread, and its effects come after their cause.
         self.inner.hub.tell(|| EventKind::from(transition), request);
+        #[cfg(feature = "testing")]
+        if let Some(observer) = &self.inner.observer {
+            observer.saw(self, transition, request);
+        }
         match transition {
             Transition::Voted
             | Transition::Approved

@@ -15,6 +15,8 @@ use tokio::task::JoinSet;
 
 pub use self::log::Log;
 pub use self::terminal::Terminal;
+#[cfg(feature = "testing")]
+pub(crate) use self::terminal::card;
 use crate::boxed::BoxFuture;
 use crate::request::ApprovalRequest;
 use crate::review::Decider;

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use chrono::Utc;
+use chrono::{TimeDelta, Utc};
 
 use crate::arguments::display;
 use crate::request::{ApprovalRequest, ApprovalStatus};
@@ -20,10 +20,15 @@ fn row(card: &mut String, label: &str, value: &str) {
 
 /// Renders the question about a request.
 pub(super) fn question(request: &ApprovalRequest) -> String {
+    let left = request.expires_at() - Utc::now();
+    format!("\n{}{HINT}", card(request, left, &request.short_code()))
+}
+
+/// Renders a request as it is shown with this much time left, under this code.
+pub(crate) fn card(request: &ApprovalRequest, left: TimeDelta, code: &str) -> String {
     let tool = display::name(request.tool_name());
-    let left = (request.expires_at() - Utc::now()).num_seconds().max(0);
-    let mut card =
-        format!("\n{tool} waits for approval ({}:{:02} left, code {})\n", left / 60, left % 60, request.short_code());
+    let left = left.num_seconds().max(0);
+    let mut card = format!("{tool} waits for approval ({}:{:02} left, code {code})\n", left / 60, left % 60);
     for fact in request.facts() {
         row(&mut card, &fact.name, &fact.value);
     }
@@ -46,7 +51,6 @@ pub(super) fn question(request: &ApprovalRequest) -> String {
     if let Some(reason) = request.reason() {
         row(&mut card, "reason given", &format!("{} (unverified)", display::text(reason)));
     }
-    card.push_str(HINT);
     card
 }
 

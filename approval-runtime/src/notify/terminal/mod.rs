@@ -12,6 +12,8 @@ use chrono::Utc;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout};
 
+#[cfg(feature = "testing")]
+pub(crate) use self::card::card;
 use self::lines::Lines;
 use super::{Notice, Notifier, NotifyError};
 use crate::arguments::display;
