@@ -1,6 +1,8 @@
 //! What a user takes on with `cargo add approval-runtime`.
 
 use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Builds C, or looks for C that somebody else built.
@@ -9,17 +11,22 @@ const NEEDS_C: [&str; 6] = ["bindgen", "cc", "cmake", "openssl-sys", "pkg-config
 /// Serves the web or calls out to it.
 const NETWORK: [&str; 9] = ["axum", "h2", "hyper", "native-tls", "quinn", "reqwest", "rustls", "tonic", "ureq"];
 
-/// The crates that `approval-runtime` builds with its default features, its own included.
-fn default_crates() -> BTreeSet<String> {
+/// What `cargo tree` says of a package in this format, tests left out.
+fn tree(package: &str, format: &str) -> String {
     let output = Command::new(env!("CARGO"))
-        .args(["tree", "--package", "approval-runtime", "--edges", "normal,build"])
-        .args(["--prefix", "none", "--format", "{p}", "--locked", "--offline"])
+        .args(["tree", "--package", package, "--edges", "normal,build"])
+        .args(["--prefix", "none", "--format", format, "--locked", "--offline"])
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .output()
         .expect("the cargo that built this test can be run");
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "cargo tree failed: {errors}");
-    let tree = String::from_utf8(output.stdout).expect("crate names are ASCII");
+    String::from_utf8(output.stdout).expect("crate names are ASCII")
+}
+
+/// The crates that `approval-runtime` builds with its default features, its own included.
+fn default_crates() -> BTreeSet<String> {
+    let tree = tree("approval-runtime", "{p}");
     // `name v1.2.3 (proc-macro) (*)`: two versions of one crate count twice.
     let crates: BTreeSet<String> = tree.lines().map(|line| line.split(' ').take(2).collect::<Vec<_>>().join(" ")).collect();
     assert!(crates.iter().any(|name| name.starts_with("approval-macros ")), "{tree}");
@@ -48,4 +55,62 @@ fn default_build_needs_no_c() {
 #[test]
 fn default_build_has_no_network() {
     assert_without(&NETWORK);
+}
+
+/// T38: the programs of this workspace are built without the test kit; what it says of this package, which has it, shows
+/// that the question is a good one.
+#[test]
+fn t38_only_tests_have_the_kit() {
+    let has_kit = |package| {
+        let tree = tree(package, "{lib} {f}");
+        let runtime = tree.lines().find(|line| line.starts_with("approval_runtime ")).expect("it is used");
+        runtime.contains("testing")
+    };
+    assert!(has_kit("approval-tests"));
+    for package in ["approval-runtime", "approval-server", "approval-examples"] {
+        assert!(!has_kit(package), "{package} has the feature `testing`");
+    }
+}
+
+/// T38: no variable of the environment lets a call pass: the crates read none, neither where they run nor where they are built.
+#[test]
+fn t38_environment_switches_nothing() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("a folder of the workspace");
+    let mut files = Vec::new();
+    for package in ["approval-macros", "approval-runtime", "approval-server"] {
+        assert!(!root.join(package).join("build.rs").exists(), "{package} has a build script, which may read the environment");
+        sources(&root.join(package).join("src"), &mut files);
+    }
+    assert!(files.iter().any(|file| file.ends_with("approval-runtime/src/gate/mod.rs")), "{files:?}");
+    for file in files {
+        let source = fs::read_to_string(&file).expect("it is a source file");
+        assert_eq!(environment(&source), None, "{} reads the environment", file.display());
+    }
+    assert_eq!(environment("let on = std::env::var(\"APPROVAL_OFF\").is_ok();"), Some("std::env::var("));
+    assert_eq!(environment("const OFF: Option<&str> = option_env!(\"OFF\");"), Some("option_env!("));
+    assert_eq!(environment("fn approve(env: &str, reenvoy: &str) {}"), None);
+}
+
+/// Source files but for those that are tests as a whole.
+fn sources(folder: &Path, files: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).expect("a folder of sources") {
+        let path = entry.expect("it can be listed").path();
+        let stem = path.file_stem().and_then(|stem| stem.to_str());
+        if path.is_dir() && stem != Some("tests") {
+            sources(&path, files);
+        } else if path.extension().is_some_and(|extension| extension == "rs") && stem != Some("tests") {
+            files.push(path);
+        }
+    }
+}
+
+/// The first place where a source reads the environment, or brings a name into scope that does.
+fn environment(source: &str) -> Option<&str> {
+    let is_part = |c: char| c.is_alphanumeric() || matches!(c, '_' | ':' | '!' | '(');
+    let words = source.split(|c| !is_part(c)).filter(|word| !word.is_empty());
+    words.into_iter().find(|word| {
+        let names = word.split(|c: char| !(c.is_alphanumeric() || c == '_'));
+        let reads = names.clone().any(|name| matches!(name, "option_env" | "var_os" | "vars" | "vars_os"));
+        reads || word.contains("env::") || word.contains("env!") || *word == "std::env"
+    })
 }

@@ -2,6 +2,7 @@
 
 mod bench;
 mod command;
+mod release;
 mod test;
 mod tools;
 

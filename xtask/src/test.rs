@@ -7,7 +7,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use crate::command::{cargo, passes, root};
-use crate::tools;
+use crate::{release, tools};
 
 struct Step {
     name: &'static str,
@@ -31,6 +31,11 @@ const STEPS: &[Step] = &[
         name: "unified",
         about: "the tests again, with what other crates may turn on in serde_json",
         run: || all([unified()]),
+    },
+    Step {
+        name: "release",
+        about: "a release without the feature `testing` holds nothing of the test kit",
+        run: || if release::holds_no_kit() { Outcome::Passed } else { Outcome::Failed },
     },
     Step { name: "docs", about: "rustdoc has no warning", run: || all([docs()]) },
     Step { name: "deny", about: "licences, sources and banned crates, where cargo-deny is or can be installed", run: deny },
