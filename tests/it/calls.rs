@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use approval_runtime::testing::{Reply, TestGate};
 use approval_runtime::{ApprovalStatus, Decision, EventKind, ExecutionState, NewRequest, Refusal, Reviewer, Tool};
 use serde_json::{Value, json};
 
@@ -45,13 +46,12 @@ async fn undecided_call_times_out() {
 /// The article's sentences, word for word, for tools that return `String`.
 #[tokio::test(start_paused = true)]
 async fn string_tools_return_the_articles_sentences() {
-    let gate = gate();
+    let replies = [Reply::reject("").by(alice()), Reply::silence(), Reply::approve()];
+    let gate = TestGate::script(builder(), replies);
     let email = || gate.call(Tool::named("send_email"), five(), |_| async { "sent".to_owned() });
-    let (rejected, _) = tokio::join!(email(), reject(&gate));
-    assert_eq!(rejected, "Action 'send_email' was rejected by alice.");
+    assert_eq!(email().await, "Action 'send_email' was rejected by alice.");
     assert_eq!(email().await, "Action 'send_email' timed out waiting for approval.");
-    let (sent, _) = tokio::join!(email(), approve(&gate));
-    assert_eq!(sent, "sent");
+    assert_eq!(email().await, "sent");
 }
 
 /// I6: whoever comes at the deadline comes too late.
@@ -100,14 +100,10 @@ async fn impatient_caller_leaves_the_request_open() {
 /// I5: the body gets what was approved, also where a reviewer changed it.
 #[tokio::test(start_paused = true)]
 async fn i05_edited_arguments_are_what_runs() {
-    let (gate, starts) = (gate(), Starts::default());
-    let edit = async {
-        let request = pending(&gate).await;
-        let decision = Decision::approve(alice(), request.digest()).edited_arguments(json!({"to": "bob", "amount": 4}));
-        gate.decide(request.id(), decision).await.unwrap()
-    };
-    let (returned, request) = tokio::join!(starts.pay(&gate, five()), edit);
-    assert_eq!(returned.unwrap(), json!({"to": "bob", "amount": 4}));
+    let four = json!({"to": "bob", "amount": 4});
+    let gate = TestGate::script(builder(), [Reply::approve_with(four.clone())]);
+    assert_eq!(Starts::default().pay(&gate, five()).await.unwrap(), four);
+    let request = &gate.asked()[0];
     assert_eq!(request.arguments().to_value(), five());
     assert_ne!(request.digest(), request.arguments().digest());
 }

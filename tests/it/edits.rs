@@ -1,5 +1,6 @@
 //! What a reviewer puts in place of the arguments, and what the body then gets.
 
+use approval_runtime::testing::{Reply, TestGate};
 use approval_runtime::{ApprovalPolicy, ApprovalStatus, Decision, EndedBecause, Refusal, Tool, requires_approval};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -53,15 +54,10 @@ async fn i05_field_named_like_a_skipped_argument_arrives() {
 #[tokio::test(start_paused = true)]
 async fn i27_deny_sees_the_edit() {
     let large = |args: &Value| args["amount"].as_i64().is_none_or(|amount| amount > 100);
-    let gate = builder().policy(ApprovalPolicy::new().add_deny_rule("pay", "over 100", large)).build().unwrap();
+    let builder = builder().policy(ApprovalPolicy::new().add_deny_rule("pay", "over 100", large));
+    let gate = TestGate::script(builder, [Reply::approve_with(json!({"amount": 500}))]);
     let starts = Starts::default();
-    let edit = async {
-        let request = pending(&gate).await;
-        let decision = Decision::approve(alice(), request.digest()).edited_arguments(json!({"amount": 500}));
-        gate.decide(request.id(), decision).await.unwrap()
-    };
-    let (returned, _) = tokio::join!(starts.pay(&gate, json!({"amount": 5})), edit);
-    let refusal = returned.unwrap_err();
+    let refusal = starts.pay(&gate, json!({"amount": 5})).await.unwrap_err();
     assert!(matches!(refusal, Refusal::Cancelled { because: Some(EndedBecause::Policy), .. }), "{refusal:?}");
     assert_eq!(starts.count(), 0);
 }
@@ -75,17 +71,12 @@ async fn store_any(value: impl Serialize + DeserializeOwned + Send) -> Result<St
 /// An edit that does not fit and could not be checked is refused at the claim: both sides are told, nothing is stuck.
 #[tokio::test(start_paused = true)]
 async fn unfit_edit_is_refused_at_the_claim() {
-    let gate = gate();
-    for edit in [json!({"value": "five"}), json!({"value": 6, "bcc": "mallory"})] {
-        let review = async {
-            let request = pending(&gate).await;
-            let decision = Decision::approve(alice(), request.digest()).edited_arguments(edit);
-            gate.decide(request.id(), decision).await.unwrap()
-        };
-        let (returned, request) = tokio::join!(gate.scope(store_any(5_u64)), review);
-        let refusal = returned.unwrap_err();
+    let edits = [json!({"value": "five"}), json!({"value": 6, "bcc": "mallory"})];
+    let gate = TestGate::script(builder(), edits.map(Reply::approve_with));
+    for nth in 0..2 {
+        let refusal = gate.scope(store_any(5_u64)).await.unwrap_err();
         assert!(matches!(refusal, Refusal::Invalid { .. }), "{refusal:?}");
-        let request = gate.get_request(request.id()).await.unwrap();
+        let request = &gate.asked()[nth];
         assert_eq!((request.status(), request.ended_because()), (ApprovalStatus::Expired, Some(EndedBecause::Unrunnable)));
     }
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
+use approval_runtime::testing::TestGate;
 use approval_runtime::{ApprovalGate, ApprovalPolicy, ApprovalStatus, BuildError, ExecutionState, Refusal, Tool};
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -38,14 +39,13 @@ async fn rule_lets_a_call_through_and_is_recorded() {
 /// The article's rule, `float(amount) < 10`, approved a payment of minus a million.
 #[tokio::test(start_paused = true)]
 async fn t26_wrong_amounts_ask_a_person() {
-    let gate = with(small_payments());
+    let (gate, starts) = (TestGate::reject_all(builder().policy(small_payments()), "no"), Starts::default());
     for amount in [json!(-1_000_000), json!(10), json!("5"), json!(null), json!([5]), json!({"value": 5})] {
-        let starts = Starts::default();
-        let (returned, request) = tokio::join!(starts.pay(&gate, json!({"to": "bob", "amount": amount})), reject(&gate));
-        assert_eq!(request.status(), ApprovalStatus::Rejected);
-        assert!(returned.is_err_and(|refusal| refusal.is_rejected()));
-        assert_eq!(starts.count(), 0);
+        let arguments = json!({"to": "bob", "amount": amount});
+        assert!(starts.pay(&gate, arguments.clone()).await.is_err_and(|refusal| refusal.is_rejected()));
+        gate.assert_asked("pay").with_only(arguments);
     }
+    assert_eq!(starts.count(), 0);
 }
 
 /// I10: arguments that look like controls are arguments.
@@ -90,11 +90,9 @@ async fn i07_broken_rule_asks() {
         small_payments().add_ask_rule("pay", "panics", |_: &Value| -> bool { panic!("no idea") }),
     ];
     for policy in broken {
-        let gate = with(policy);
-        let starts = Starts::default();
-        let (returned, request) = tokio::join!(starts.pay(&gate, five()), approve(&gate));
-        returned.unwrap();
-        assert_eq!(request.status(), ApprovalStatus::Approved, "a person was asked");
+        let gate = TestGate::approve_all(builder().policy(policy));
+        Starts::default().pay(&gate, five()).await.unwrap();
+        gate.assert_asked("pay").times(1);
     }
 }
 
