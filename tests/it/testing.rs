@@ -265,3 +265,23 @@ async fn i07_call_outside_the_scope_is_refused() {
     assert_eq!(task.await.unwrap_err().code(), "no_gate");
     gate.assert_nothing_asked();
 }
+
+/// A tool that names its gate gets the test's, without a scope.
+#[tokio::test(start_paused = true)]
+async fn named_gate_may_be_a_tests() {
+    struct Desk {
+        gate: ApprovalGate,
+    }
+
+    impl Desk {
+        #[requires_approval(name = "kit.book", gate = &self.gate)]
+        async fn book(&self, room: u32) -> Result<u32, Refusal> {
+            Ok(room)
+        }
+    }
+
+    let gate = TestGate::script(builder(), [Reply::approve_with(json!({"room": 8}))]);
+    let desk = Desk { gate: gate.gate().clone() };
+    assert_eq!(tokio::spawn(async move { desk.book(7).await }).await.unwrap().unwrap(), 8);
+    gate.assert_asked("kit.book").with(json!({"room": 7}));
+}

@@ -65,8 +65,8 @@ impl Deref for TestGate {
     }
 }
 
-/// # Panics
-/// All of these, if the gate cannot be built, or if the builder names a store or a notifier: a test gate brings its own.
+/// What makes a gate. All of it panics where the gate cannot be built, and where the builder names a store or a notifier: a test
+/// gate keeps its requests by itself and tells nobody.
 impl TestGate {
     /// Approves every call that asks: as many entitled reviewers do as the tool needs.
     #[track_caller]
@@ -191,7 +191,7 @@ impl TestGate {
         assert!(asked.is_empty(), "expected no call to ask, and {} did\n{}", asked.len(), calls::list(&asked));
     }
 
-    /// Ends the test of this gate, as dropping it does, with a panic that points here.
+    /// Asserts that every reply went well and that none is left, as dropping the gate does, with a panic that points here.
     ///
     /// # Panics
     /// If a reply went wrong, or one of the script is left.
