@@ -1,7 +1,7 @@
 //! The JSON API: the article's two routes, and one request by its id.
 
 use approval_runtime::arguments::strict;
-use approval_runtime::{Decision, RequestId};
+use approval_runtime::{Decision, RequestId, Reviewer};
 use axum::http::HeaderValue;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
@@ -20,13 +20,13 @@ pub(crate) async fn request(door: &Door, id: RequestId) -> Result<Response, Prob
     Ok(json(&door.gate.get_request(id).await?))
 }
 
-pub(crate) async fn decide(door: &Door, id: RequestId, body: &[u8]) -> Result<Response, Problem> {
-    let decision = read(door, body)?.door("http");
+pub(crate) async fn decide(door: &Door, reviewer: Reviewer, id: RequestId, body: &[u8]) -> Result<Response, Problem> {
+    let decision = read(reviewer, body)?.door("http");
     Ok(json(&door.gate.decide(id, decision).await?))
 }
 
-/// Reads a decision from a body. Who decides is not in it: that is the token's owner.
-fn read(door: &Door, body: &[u8]) -> Result<Decision, Problem> {
+/// Reads a decision from a body. Who decides is not in it: that is the credential's owner.
+pub(crate) fn read(reviewer: Reviewer, body: &[u8]) -> Result<Decision, Problem> {
     let body = strict::object(body)?;
     let mut fields: Map<String, Value> = serde_json::from_str(&body).expect("the strict reader writes a JSON object");
     let approved = match fields.remove("approved") {
@@ -49,14 +49,13 @@ fn read(door: &Door, body: &[u8]) -> Result<Decision, Problem> {
         Some(edited) => Some(edited),
     };
     if fields.contains_key("reviewer") {
-        return Err(Problem::bad_request("unknown_field", "who decides comes from the token: leave `reviewer` out"));
+        return Err(Problem::bad_request("unknown_field", "who decides is not in the body: leave `reviewer` out"));
     }
     if !fields.is_empty() {
         let detail = "the body takes `approved`, `comment`, `digest` and `edited_arguments`, nothing else";
         return Err(Problem::bad_request("unknown_field", detail));
     }
 
-    let reviewer = door.keys.reviewer().clone();
     let mut decision = match (approved, digest, edited) {
         (true, None, _) => {
             let detail = "an approval names the `digest` of the arguments that were looked at; it stands in the request";
@@ -81,6 +80,6 @@ fn mismatch(detail: &'static str) -> Problem {
     Problem::bad_request("type_mismatch", detail)
 }
 
-fn json(document: &impl Serialize) -> Response {
+pub(crate) fn json(document: &impl Serialize) -> Response {
     ([(CONTENT_TYPE, HeaderValue::from_static("application/json"))], json::to_ascii(document)).into_response()
 }

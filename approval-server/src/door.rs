@@ -1,14 +1,56 @@
-//! [`Door`]: what every route needs.
+//! [`Door`]: what every route needs, and who may come in through it.
 
 use approval_runtime::ApprovalGate;
+use axum::http::HeaderMap;
 
-use crate::auth::Keys;
+use crate::auth::{Keys, Known, Who, WrongToken};
 use crate::hosts::Hosts;
+use crate::problem::Problem;
+use crate::session::Session;
 
-/// What all routes share. Nothing in it changes, so there is nothing to lock.
+/// What all routes share.
 #[derive(Debug)]
 pub(crate) struct Door {
     pub(crate) gate: ApprovalGate,
-    pub(crate) keys: Keys,
+    pub(crate) access: Access,
     pub(crate) hosts: Hosts,
+}
+
+/// Who may look and decide.
+#[derive(Debug)]
+pub(crate) enum Access {
+    /// Reviewers who prove who they are.
+    Keys(Keys),
+    /// Every program on this machine.
+    Open,
+}
+
+impl Door {
+    /// Finds out who sends a request, or says what a credential would be.
+    pub(crate) fn who(&self, headers: &HeaderMap) -> Result<Who<'_>, Problem> {
+        match &self.access {
+            Access::Keys(keys) => keys.who(headers),
+            Access::Open => Ok(Who::Anybody),
+        }
+    }
+
+    /// Returns the session of the browser that sends a request.
+    pub(crate) fn session(&self, headers: &HeaderMap) -> Option<Session<'_>> {
+        match &self.access {
+            Access::Keys(keys) => keys.session(headers),
+            Access::Open => None,
+        }
+    }
+
+    /// Returns whose token this is.
+    pub(crate) fn token(&self, token: &str) -> Result<&Known, WrongToken> {
+        match &self.access {
+            Access::Keys(keys) => keys.token(token),
+            Access::Open => Err(WrongToken::Unknown),
+        }
+    }
+
+    pub(crate) const fn is_open(&self) -> bool {
+        matches!(self.access, Access::Open)
+    }
 }

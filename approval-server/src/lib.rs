@@ -43,14 +43,23 @@
 
 mod api;
 mod auth;
+mod bound;
 mod door;
+mod error;
 mod guard;
+mod health;
 mod hosts;
 mod json;
+mod limit;
 mod pages;
 mod problem;
 mod query;
 mod router;
 mod server;
+mod session;
+mod sign_in;
+mod unauthenticated;
 
-pub use self::server::{Bound, ServeError, Server};
+pub use self::bound::Bound;
+pub use self::error::ServeError;
+pub use self::server::Server;

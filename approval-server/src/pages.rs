@@ -7,16 +7,18 @@ use approval_runtime::arguments::display;
 use approval_runtime::{
     ApprovalRequest, ApprovalStatus, DecideError, Decision, Effect, ExecutionState, RequestId, Reviewer, Tool,
 };
-use axum::http::header::{CONTENT_TYPE, HeaderValue, LOCATION, REFERRER_POLICY, SET_COOKIE, WWW_AUTHENTICATE};
+use axum::http::header::{CONTENT_TYPE, HeaderValue, LOCATION, REFERRER_POLICY};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use maud::{DOCTYPE, Markup, html};
 
-use crate::auth::Session;
 use crate::door::Door;
+use crate::hosts::Address;
 use crate::problem::Problem;
 use crate::query::parameter;
+use crate::session::Session;
+use crate::sign_in;
 
 /// How many requests the page shows. Nobody reads more at a time.
 const SHOWN: usize = 100;
@@ -25,44 +27,35 @@ pub(crate) async fn style() -> Response {
     ([(CONTENT_TYPE, HeaderValue::from_static("text/css; charset=utf-8"))], include_str!("style.css")).into_response()
 }
 
-/// Answers a browser at `/`.
+/// Answers a browser that wants the page.
 ///
-/// A token in the query is traded for a session at once, and the address without it is what stays in the history.
-pub(crate) async fn home(door: &Door, query: &str, headers: &HeaderMap) -> Result<Response, Problem> {
-    match parameter(query, "token") {
-        Some(token) if door.keys.is_token(&token) => return sign_in_with_link(door),
-        Some(_) => return Ok(sign_in("./", "This link is not from the process that runs now.")),
-        None => {}
+/// A token in the query is traded for a session at once.
+pub(crate) async fn home(door: &Door, query: &str, headers: &HeaderMap, address: &Address) -> Result<Response, Problem> {
+    if let Some(token) = parameter(query, "token") {
+        return sign_in::with_link(door, &token, address);
     }
-    let Some(session) = door.keys.session(headers) else {
-        return Ok(sign_in("./", "You are not signed in."));
-    };
-    let news = news(door, query).await;
+    let session = door.session(headers);
+    if session.is_none() && !door.is_open() {
+        return Ok(sign_in::ask("", "You are not signed in."));
+    }
+    let news = news(door, session.as_ref(), query).await;
     let waiting = door.gate.get_pending().await?;
-    let form_key = door.keys.form_key(&session);
-    Ok(page(StatusCode::OK, &list(&waiting, door.keys.reviewer(), &form_key, news.as_deref(), Utc::now())))
-}
-
-fn sign_in_with_link(door: &Door) -> Result<Response, Problem> {
-    let cookie = door.keys.open_session().map_err(|_| {
-        Problem::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "the system gives no random bytes for a session")
-    })?;
-    Ok((StatusCode::SEE_OTHER, [(LOCATION, HeaderValue::from_static("./")), (SET_COOKIE, cookie)]).into_response())
+    Ok(page(StatusCode::OK, &list(&waiting, session.as_ref(), news.as_deref(), Utc::now())))
 }
 
 /// Takes a decision from the page's form and goes back to the page, which says what happened.
-pub(crate) async fn decide(door: &Door, session: &Session, id: RequestId, body: &[u8]) -> Result<Response, Problem> {
+pub(crate) async fn decide(door: &Door, session: &Session<'_>, id: RequestId, body: &[u8]) -> Result<Response, Problem> {
     let form = Form::read(body)?;
-    if !door.keys.is_form_key(session, &form.key) {
+    if !session.is_form_key(&form.key) {
         let text = "Nothing was decided: the form was not made for this session.";
         return Ok(page(StatusCode::FORBIDDEN, &message("../../", "Look again", text, "Show what waits now")));
     }
-    let reviewer = door.keys.reviewer().clone();
+    let reviewer = session.reviewer().clone();
     let decision =
         if form.approves { Decision::approve(reviewer, form.digest) } else { Decision::reject(reviewer).digest(form.digest) };
     let location = match door.gate.decide(id, decision.comment(form.comment).door("page")).await {
-        Ok(_) => format!("../../?about={id}"),
-        Err(error) => format!("../../?about={id}&problem={}", error.code()),
+        Ok(_) => format!("../../page?about={id}"),
+        Err(error) => format!("../../page?about={id}&problem={}", error.code()),
     };
     let location = HeaderValue::from_str(&location).expect("an id and an error's code are a header's text");
     Ok((StatusCode::SEE_OTHER, [(LOCATION, location)]).into_response())
@@ -78,7 +71,7 @@ struct Form {
 
 impl Form {
     fn read(body: &[u8]) -> Result<Self, Problem> {
-        let malformed = || Problem::bad_request("invalid_form", "this is not what the page's form sends");
+        let malformed = Problem::invalid_form;
         let (mut key, mut digest, mut approves, mut comment) = (None, None, None, None);
         for (name, value) in form_urlencoded::parse(body) {
             let is_new = match &*name {
@@ -104,20 +97,20 @@ impl Form {
 }
 
 /// Says in a sentence what became of the decision that the query is about, as the record has it.
-async fn news(door: &Door, query: &str) -> Option<String> {
+async fn news(door: &Door, session: Option<&Session<'_>>, query: &str) -> Option<String> {
     let id: RequestId = parameter(query, "about")?.parse().ok()?;
     let problem = parameter(query, "problem");
     Some(match door.gate.get_request(id).await {
-        Ok(request) => sentence(&request, problem.as_deref(), door.keys.reviewer()),
+        Ok(request) => sentence(&request, problem.as_deref(), session.map(Session::reviewer)),
         Err(error @ DecideError::NotFound { .. }) => format!("Nothing was decided: {error}."),
         Err(error) => format!("Whether anything was decided is not known: {error}."),
     })
 }
 
-fn sentence(request: &ApprovalRequest, problem: Option<&str>, reviewer: &Reviewer) -> String {
+fn sentence(request: &ApprovalRequest, problem: Option<&str>, reviewer: Option<&Reviewer>) -> String {
     let call = format!("{} ({})", display::name(request.tool_name()), request.short_code());
     let by = match request.decided_by() {
-        Some(name) if name == reviewer.name() => "you".to_owned(),
+        Some(name) if reviewer.is_some_and(|reviewer| name == reviewer.name()) => "you".to_owned(),
         Some(name) => display::name(name),
         None => "nobody".to_owned(),
     };
@@ -155,21 +148,22 @@ fn sentence(request: &ApprovalRequest, problem: Option<&str>, reviewer: &Reviewe
 }
 
 /// The page's body: what waits, the oldest first.
-fn list(waiting: &[ApprovalRequest], reviewer: &Reviewer, form_key: &str, news: Option<&str>, now: DateTime<Utc>) -> Page {
+fn list(waiting: &[ApprovalRequest], session: Option<&Session<'_>>, news: Option<&str>, now: DateTime<Utc>) -> Page {
     let count = match waiting.len() {
         0 => "Nothing waits".to_owned(),
         1 => "1 call waits".to_owned(),
         n => format!("{n} calls wait"),
     };
-    let roles: Vec<_> = reviewer.roles().map(display::name).collect();
     let body = html! {
         header.top {
             h1 { (count) }
             p {
-                "You decide as " strong { bdi { (display::name(reviewer.name())) } }
-                @if !roles.is_empty() { " (" (roles.join(", ")) ")" }
+                @match session {
+                    Some(session) => (who(session.reviewer())),
+                    None => "This server runs without authentication: every program on this machine can decide",
+                }
                 ". Seen at " (time(now, now)) ". "
-                a href="./" { "Look again" }
+                a href="page" { "Look again" }
             }
         }
         main {
@@ -177,17 +171,33 @@ fn list(waiting: &[ApprovalRequest], reviewer: &Reviewer, form_key: &str, news: 
             @if waiting.is_empty() {
                 p.quiet { "Calls that need a person appear here. While nothing waits, this page looks again every 10 seconds." }
             }
-            @for request in waiting.iter().take(SHOWN) { (card(request, reviewer, form_key, now)) }
+            @for request in waiting.iter().take(SHOWN) { (card(request, session, now)) }
             @if waiting.len() > SHOWN {
                 p.quiet { "These are the " (SHOWN) " that have waited longest; the others follow when they are decided." }
             }
         }
+        @if let Some(session) = session {
+            footer {
+                form method="post" action="sign-out" {
+                    input type="hidden" name="key" value=(session.form_key());
+                    button { "Sign out" }
+                }
+            }
+        }
     };
     // A reload would take a half-written comment with it, so only a page without a form does it by itself.
-    Page { root: "./", title: format!("{count} · Approvals"), looks_again: waiting.is_empty(), body }
+    Page { root: "", title: format!("{count} · Approvals"), looks_again: waiting.is_empty(), body }
 }
 
-fn card(request: &ApprovalRequest, reviewer: &Reviewer, form_key: &str, now: DateTime<Utc>) -> Markup {
+fn who(reviewer: &Reviewer) -> Markup {
+    let roles: Vec<_> = reviewer.roles().map(display::name).collect();
+    html! {
+        "You decide as " strong { bdi { (display::name(reviewer.name())) } }
+        @if !roles.is_empty() { " (" (roles.join(", ")) ")" }
+    }
+}
+
+fn card(request: &ApprovalRequest, session: Option<&Session<'_>>, now: DateTime<Utc>) -> Markup {
     let id = request.id();
     let name = display::name(request.tool_name());
     let title = format!("call-{id}");
@@ -206,11 +216,11 @@ fn card(request: &ApprovalRequest, reviewer: &Reviewer, form_key: &str, now: Dat
                     blockquote { (text(&display::text(reason))) }
                 }
             }
-            @if let Some(hindrance) = hindrance(request, reviewer) {
+            @if let Some(hindrance) = session.and_then(|session| hindrance(request, session.reviewer())) {
                 p.hindrance { (hindrance) }
-            } @else {
+            } @else if let Some(session) = session {
                 form method="post" action={ "approvals/" (id) "/decide" } {
-                    input type="hidden" name="key" value=(form_key);
+                    input type="hidden" name="key" value=(session.form_key());
                     input type="hidden" name="digest" value=(request.digest());
                     label for={ "comment-" (id) } { "Comment " span.hint { "optional; the agent gets it" } }
                     // A text area: Enter in a one-line field would press the first button.
@@ -220,6 +230,9 @@ fn card(request: &ApprovalRequest, reviewer: &Reviewer, form_key: &str, now: Dat
                         button.reject name="decision" value="reject" aria-describedby=(title) { "Reject" }
                     }
                 }
+            } @else {
+                // A button here would be one that every program on this machine, and perhaps a page, could press unnamed.
+                p.hindrance { "Decide with " code { "POST approvals/" (id) "/decide?approved=true&reviewer=<your name>" } }
             }
         }
     }
@@ -355,45 +368,30 @@ fn left(time: TimeDelta) -> String {
     }
 }
 
-struct Page {
-    /// Where the page stands, seen from the path it is served under: links stay relative, so any prefix will do.
-    root: &'static str,
-    title: String,
-    looks_again: bool,
-    body: Markup,
-}
-
-/// Says how to get in. Nothing here tells a stranger what waits.
-pub(crate) fn sign_in(root: &'static str, why: &str) -> Response {
-    let body = html! {
-        header.top { h1 { "Approvals" } }
-        main {
-            p { (why) " Open the link that the process printed when it started; it ends in " code { "?token=…" } "." }
-            // Coming from another site's page, a browser keeps the new cookie to itself until a click on this one.
-            p { "Opened it just now, from a message or another page? " a href=(root) { "Continue" } }
-        }
-    };
-    let mut response = page(StatusCode::UNAUTHORIZED, &Page { root, title: "Approvals".to_owned(), looks_again: false, body });
-    response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static(crate::auth::CHALLENGE));
-    response
+pub(crate) struct Page {
+    /// The router's folder, seen from the path that the page is served under: links stay relative, so any prefix will do.
+    pub(crate) root: &'static str,
+    pub(crate) title: String,
+    pub(crate) looks_again: bool,
+    pub(crate) body: Markup,
 }
 
 fn message(root: &'static str, title: &str, text: &str, link: &str) -> Page {
     let body = html! {
         header.top { h1 { (title) } }
-        main { p { (text) } p { a href=(root) { (link) } } }
+        main { p { (text) } p { a href={ (root) "page" } { (link) } } }
     };
     Page { root, title: format!("{title} · Approvals"), looks_again: false, body }
 }
 
-fn page(status: StatusCode, page: &Page) -> Response {
+pub(crate) fn page(status: StatusCode, page: &Page) -> Response {
     let markup = html! {
         (DOCTYPE)
         html lang="en" {
             head {
                 meta charset="utf-8";
                 meta name="viewport" content="width=device-width, initial-scale=1";
-                @if page.looks_again { meta http-equiv="refresh" content={ "10; url=" (page.root) }; }
+                @if page.looks_again { meta http-equiv="refresh" content={ "10; url=" (page.root) "page" }; }
                 title { (page.title) }
                 link rel="stylesheet" href={ (page.root) "style.css" };
             }

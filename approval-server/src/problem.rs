@@ -1,14 +1,16 @@
 //! [`Problem`]: every error as a problem document (RFC 9457) with a `code` that programs match on.
 
 use std::borrow::Cow;
+use std::time::Duration;
 
 use approval_runtime::arguments::Invalid;
 use approval_runtime::{ApprovalRequest, DecideError};
-use axum::http::header::{CONTENT_TYPE, WWW_AUTHENTICATE};
+use axum::http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
+use crate::auth::CHALLENGE;
 use crate::json;
 
 /// An answer that is an error. Its text never holds an argument's value, nor anything else out of a body.
@@ -19,11 +21,12 @@ pub(crate) struct Problem {
     detail: Cow<'static, str>,
     request: Option<Box<ApprovalRequest>>,
     challenge: Option<&'static str>,
+    retry_after: Option<Duration>,
 }
 
 impl Problem {
     pub(crate) fn new(status: StatusCode, code: &'static str, detail: impl Into<Cow<'static, str>>) -> Self {
-        Self { status, code, detail: detail.into(), request: None, challenge: None }
+        Self { status, code, detail: detail.into(), request: None, challenge: None, retry_after: None }
     }
 
     pub(crate) fn bad_request(code: &'static str, detail: impl Into<Cow<'static, str>>) -> Self {
@@ -33,6 +36,42 @@ impl Problem {
     /// Answers 401 with the challenge that a client needs to know what to send.
     pub(crate) fn unauthenticated(challenge: &'static str, detail: &'static str) -> Self {
         Self { challenge: Some(challenge), ..Self::new(StatusCode::UNAUTHORIZED, "unauthenticated", detail) }
+    }
+
+    /// Answers a request that proves nothing.
+    pub(crate) fn no_credential() -> Self {
+        let detail = "send `Authorization: Bearer <token>`, with your own token or that of the link that the process printed";
+        Self::unauthenticated(CHALLENGE, detail)
+    }
+
+    /// Answers one wrong token too many.
+    pub(crate) fn too_many_tries(retry_after: Duration) -> Self {
+        let detail = "there were too many wrong tokens; a right one is still taken";
+        Self { retry_after: Some(retry_after), ..Self::new(StatusCode::TOO_MANY_REQUESTS, "too_many_tries", detail) }
+    }
+
+    /// Answers a decision that stands in the query alone, to a server that wants to know who sends it.
+    pub(crate) fn query_alone() -> Self {
+        let detail = "a query decides nothing here: send `Authorization: Bearer <token>`, `Content-Type: application/json` and \
+                      a body as `{\"approved\": true, \"digest\": \"<the request's digest>\"}`";
+        Self::unauthenticated(CHALLENGE, detail)
+    }
+
+    /// Answers a decision that is not sent as JSON.
+    pub(crate) fn not_json() -> Self {
+        let detail = "send the decision as JSON, with `Content-Type: application/json` and a body as `{\"approved\": true, \
+                      \"digest\": \"<the request's digest>\"}`";
+        Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", detail)
+    }
+
+    pub(crate) fn invalid_form() -> Self {
+        Self::bad_request("invalid_form", "this is not what the page's form sends")
+    }
+
+    /// Answers when the system has no random bytes for a session.
+    pub(crate) fn no_randomness() -> Self {
+        let detail = "the system gives no random bytes for a session";
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", detail)
     }
 
     pub(crate) fn no_such_route() -> Self {
@@ -103,6 +142,10 @@ impl IntoResponse for Problem {
         let mut response = (self.status, content_type, json::to_ascii(&document)).into_response();
         if let Some(challenge) = self.challenge {
             response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
+        }
+        if let Some(retry_after) = self.retry_after {
+            // Rounded up: whoever comes back a moment early is refused again.
+            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(retry_after.as_secs() + 1));
         }
         response
     }

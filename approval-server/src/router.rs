@@ -1,24 +1,28 @@
 //! The routes, and what each of them passes before it is answered.
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use approval_runtime::RequestId;
 use axum::body::Bytes;
-use axum::extract::rejection::PathRejection;
-use axum::extract::{DefaultBodyLimit, FromRequest, Path, Request, State};
-use axum::http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
+use axum::extract::rejection::RawPathParamsRejection;
+use axum::extract::{DefaultBodyLimit, Extension, FromRequest, OriginalUri, RawPathParams, Request, State};
+use axum::http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue, LOCATION};
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::routing::{MethodRouter, get, post};
 use axum::{Router, middleware};
 
-use crate::auth::{Credential, Keys};
+use crate::auth::Who;
 use crate::door::Door;
 use crate::guard;
+use crate::hosts::Address;
 use crate::problem::Problem;
 use crate::query::parameter;
-use crate::{api, pages};
+use crate::{api, health, pages, sign_in, unauthenticated};
 
 /// The largest body that is read. The gate's own bound on arguments is 256 KiB; escapes can make JSON text longer than that.
 const MAX_BODY: usize = 1024 * 1024;
@@ -26,66 +30,134 @@ const MAX_BODY: usize = 1024 * 1024;
 /// How long a client may take to send its body.
 const BODY_TIME: Duration = Duration::from_secs(10);
 
-pub(crate) fn router(door: Arc<Door>) -> Router {
-    Router::new()
-        .route("/", get(home))
-        .route("/style.css", get(pages::style))
-        .route("/approvals/pending", get(pending))
-        .route("/approvals/{id}", get(request))
-        .route("/approvals/{id}/decide", post(decide).layer(DefaultBodyLimit::max(MAX_BODY)))
+/// A path and what is served under it.
+type Route = (&'static str, fn() -> MethodRouter<Arc<Door>>);
+
+/// Every route. The tests that go over all routes read this table too.
+const ROUTES: [Route; 9] = [
+    ("/", || get(home)),
+    ("/page", || get(page)),
+    ("/sign-in", || post(sign_in)),
+    ("/sign-out", || post(sign_out)),
+    ("/style.css", || get(pages::style)),
+    ("/healthz", || get(health::healthz)),
+    ("/approvals/pending", || get(pending)),
+    ("/approvals/{id}", || get(request)),
+    ("/approvals/{id}/decide", || post(decide)),
+];
+
+/// Makes the router, which needs nothing of the app that it is nested in, and changes nothing outside of its own path.
+pub(crate) fn router<S: Clone + Send + Sync + 'static>(door: Arc<Door>) -> Router<S> {
+    let routes = ROUTES.into_iter().fold(Router::new(), |router, (path, methods)| router.route(path, methods()));
+    routes
         .fallback(async || Problem::no_such_route())
         .method_not_allowed_fallback(async || Problem::method_not_allowed())
+        .layer(DefaultBodyLimit::max(MAX_BODY))
         .layer(middleware::from_fn_with_state(Arc::clone(&door), guard::guard))
         .with_state(door)
 }
 
 /// Answers `GET /`: the page for those who read HTML, the array for those who do not.
-async fn home(State(door): State<Arc<Door>>, uri: Uri, headers: HeaderMap) -> Result<Response, Problem> {
+async fn home(
+    State(door): State<Arc<Door>>,
+    Extension(address): Extension<Address>,
+    OriginalUri(original): OriginalUri,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
     let query = uri.query().unwrap_or_default();
     if reads_html(&headers) {
-        return pages::home(&door, query, &headers).await;
+        return match original.path().rsplit_once('/') {
+            Some((_, "")) | None => pages::home(&door, query, &headers, &address).await,
+            // Nested under `/review`: from there, links would lead to the folder above.
+            Some((_, folder)) => into_folder(folder, query),
+        };
     }
-    if !parameter(query, "token").is_some_and(|token| door.keys.is_token(&token)) {
-        door.keys.credential(&headers)?;
+    match parameter(query, "token") {
+        Some(token) if !door.is_open() => {
+            door.token(&token)?;
+        }
+        _ => {
+            door.who(&headers)?;
+        }
     }
     api::pending(&door).await
 }
 
+fn into_folder(folder: &str, query: &str) -> Result<Response, Problem> {
+    let query = if query.is_empty() { String::new() } else { format!("?{query}") };
+    let location = HeaderValue::from_str(&format!("./{folder}/page{query}")).map_err(|_| Problem::no_such_route())?;
+    Ok((StatusCode::SEE_OTHER, [(LOCATION, location)]).into_response())
+}
+
+async fn page(
+    State(door): State<Arc<Door>>,
+    Extension(address): Extension<Address>,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    pages::home(&door, uri.query().unwrap_or_default(), &headers, &address).await
+}
+
+async fn sign_in(
+    State(door): State<Arc<Door>>,
+    Extension(address): Extension<Address>,
+    request: Request,
+) -> Result<Response, Problem> {
+    sign_in::with_form(&door, &address, &form(request).await?)
+}
+
+async fn sign_out(
+    State(door): State<Arc<Door>>,
+    Extension(address): Extension<Address>,
+    headers: HeaderMap,
+    request: Request,
+) -> Result<Response, Problem> {
+    sign_in::out(&door, &headers, &address, &form(request).await?)
+}
+
 async fn pending(State(door): State<Arc<Door>>, headers: HeaderMap) -> Result<Response, Problem> {
-    door.keys.credential(&headers)?;
+    door.who(&headers)?;
     api::pending(&door).await
 }
 
 async fn request(State(door): State<Arc<Door>>, id: Id, headers: HeaderMap) -> Result<Response, Problem> {
-    door.keys.credential(&headers)?;
+    door.who(&headers)?;
     api::request(&door, parse(id)?).await
 }
 
 /// Takes a decision: from programs as JSON under their token, from the page as a form under its session.
-async fn decide(State(door): State<Arc<Door>>, id: Id, request: Request) -> Result<Response, Problem> {
+async fn decide(
+    State(door): State<Arc<Door>>,
+    id: Id,
+    uri: Uri,
+    headers: HeaderMap,
+    request: Request,
+) -> Result<Response, Problem> {
+    let query = uri.query().unwrap_or_default();
+    if door.is_open() {
+        let id = parse(id)?;
+        return unauthenticated::decide(&door, id, query, &headers, &body(request).await?).await;
+    }
     // `curl -d` calls its body a form: whoever sends a token is told about JSON, not about signing in.
-    let is_program = request.headers().contains_key(AUTHORIZATION);
-    match media_type(request.headers()) {
-        Some(media_type) if media_type.eq_ignore_ascii_case("application/x-www-form-urlencoded") && !is_program => {
-            let Some(session) = door.keys.session(request.headers()) else {
-                return Ok(pages::sign_in("../../", "Nothing was decided: you are not signed in any more."));
-            };
+    if is_form(&headers) && !headers.contains_key(AUTHORIZATION) {
+        let Some(session) = door.session(&headers) else {
+            return Ok(sign_in::ask("../../", "Nothing was decided: you are not signed in any more."));
+        };
+        let id = parse(id)?;
+        return pages::decide(&door, &session, id, &body(request).await?).await;
+    }
+    let who = door.who(&headers);
+    match who {
+        Err(_) if !headers.contains_key(AUTHORIZATION) && parameter(query, "approved").is_some() => Err(Problem::query_alone()),
+        Err(problem) => Err(problem),
+        Ok(_) if !is_json(&headers) => Err(Problem::not_json()),
+        Ok(Who::Program(reviewer)) => {
             let id = parse(id)?;
-            pages::decide(&door, &session, id, &body(request).await?).await
+            api::decide(&door, reviewer.clone(), id, &body(request).await?).await
         }
-        Some(media_type) if media_type.eq_ignore_ascii_case("application/json") => {
-            // A cookie would be sent along whoever wrote the request; a token is not.
-            let Credential::Token = door.keys.credential(request.headers())? else {
-                return Err(Keys::unauthenticated());
-            };
-            let id = parse(id)?;
-            api::decide(&door, id, &body(request).await?).await
-        }
-        _ => {
-            door.keys.credential(request.headers())?;
-            let detail = "send the decision as JSON, with `Content-Type: application/json`";
-            Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", detail))
-        }
+        // A cookie would be sent along whoever wrote the request; a token is not.
+        Ok(Who::Browser | Who::Anybody) => Err(Problem::no_credential()),
     }
 }
 
@@ -93,17 +165,37 @@ fn reads_html(headers: &HeaderMap) -> bool {
     headers.get_all(ACCEPT).iter().any(|accept| accept.to_str().is_ok_and(|accept| accept.contains("text/html")))
 }
 
-fn media_type(headers: &HeaderMap) -> Option<&str> {
-    let content_type = headers.get(CONTENT_TYPE)?.to_str().ok()?;
-    content_type.split(';').next().map(str::trim)
+pub(crate) fn is_json(headers: &HeaderMap) -> bool {
+    has_media_type(headers, "application/json")
 }
 
-/// The id in a path, as far as the path could be decoded.
-type Id = Result<Path<String>, PathRejection>;
+fn is_form(headers: &HeaderMap) -> bool {
+    has_media_type(headers, "application/x-www-form-urlencoded")
+}
+
+fn has_media_type(headers: &HeaderMap, expected: &str) -> bool {
+    let content_type = headers.get(CONTENT_TYPE).and_then(|it| it.to_str().ok()).and_then(|it| it.split(';').next());
+    content_type.is_some_and(|it| it.trim().eq_ignore_ascii_case(expected))
+}
+
+/// The parameters in a path, as far as the path could be decoded.
+type Id = Result<RawPathParams, RawPathParamsRejection>;
 
 /// Reads an id. What cannot be one names no request, as far as the client is concerned.
 fn parse(id: Id) -> Result<RequestId, Problem> {
-    id.ok().and_then(|Path(id)| id.parse().ok()).ok_or_else(Problem::no_such_request)
+    let parameters = id.map_err(|_| Problem::no_such_request())?;
+    // The path that the router is nested under may have parameters of its own; they come first.
+    let id = parameters.iter().last().and_then(|(_, id)| id.parse().ok());
+    id.ok_or_else(Problem::no_such_request)
+}
+
+/// Reads the body of a form.
+async fn form(request: Request) -> Result<Bytes, Problem> {
+    if !is_form(request.headers()) {
+        let detail = "this takes what the page's form sends";
+        return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", detail));
+    }
+    body(request).await
 }
 
 async fn body(request: Request) -> Result<Bytes, Problem> {

@@ -49,7 +49,7 @@ pub(crate) fn open(gate: &ApprovalGate, server: &Bound, wanted_port: u16) {
         start: Instant::now(),
         events: gate.events(),
         server: format!("http://{}", server.address()),
-        token: server.token().to_owned(),
+        token: server.token().expect("a server that knows no other tokens makes one").to_owned(),
         colours: stdout().is_terminal() && !plain,
         asks: false,
         ended: [0; ENDINGS.len()],

@@ -3,7 +3,13 @@
 mod api;
 mod auth;
 mod bind;
+mod browser;
+mod hosts;
+mod limits;
+mod mounted;
 mod page;
+mod reviewers;
+mod unauthenticated;
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -24,12 +30,21 @@ struct Served {
 
 /// Serves a new gate to Alice, who is in finance.
 async fn served() -> Served {
-    let gate = ApprovalGate::builder().without_notifier().build().expect("nothing to refuse");
-    let alice = Reviewer::new("alice").role("finance");
-    let bound = Server::new(gate.clone()).reviewer(alice).bind("127.0.0.1:0").await.expect("a free port on loopback");
-    let served = Served { gate, address: bound.address(), token: bound.token().to_owned(), link: bound.link() };
+    served_by(|server| server.reviewer(Reviewer::new("alice").role("finance"))).await
+}
+
+/// Serves a new gate with these settings.
+async fn served_by(settings: impl FnOnce(Server) -> Server) -> Served {
+    let gate = gate();
+    let bound = settings(Server::new(gate.clone())).bind("127.0.0.1:0").await.expect("a free port on loopback");
+    let token = bound.token().unwrap_or_default().to_owned();
+    let served = Served { gate, address: bound.address(), token, link: bound.link() };
     tokio::spawn(bound.serve());
     served
+}
+
+fn gate() -> ApprovalGate {
+    ApprovalGate::builder().without_notifier().build().expect("nothing to refuse")
 }
 
 impl Served {
@@ -52,7 +67,12 @@ impl Served {
     }
 
     fn call(&self, method: &str, target: &str) -> Call {
-        self.anonymous(method, target).header("Authorization", &format!("Bearer {}", self.token))
+        self.as_owner_of(&self.token, method, target)
+    }
+
+    /// A request under this token.
+    fn as_owner_of(&self, token: &str, method: &str, target: &str) -> Call {
+        self.anonymous(method, target).header("Authorization", &format!("Bearer {token}"))
     }
 
     async fn get(&self, target: &str) -> Answer {
@@ -71,7 +91,7 @@ impl Served {
     async fn sign_in(&self) -> Browser<'_> {
         let target = self.link.strip_prefix(&format!("http://{}", self.address)).expect("the link is the address");
         let answer = self.anonymous("GET", target).header("Accept", HTML).send().await;
-        assert_eq!((answer.status, answer.header("location")), (303, Some("./")));
+        assert_eq!((answer.status, answer.header("location")), (303, Some("page")));
         let cookie = answer.header("set-cookie").expect("a session");
         Browser { served: self, cookie: cookie.split(';').next().expect("the pair comes first").to_owned() }
     }
