@@ -54,6 +54,7 @@ mod limit;
 mod pages;
 mod problem;
 mod query;
+mod refusal;
 mod router;
 mod server;
 mod session;
@@ -62,4 +63,5 @@ mod unauthenticated;
 
 pub use self::bound::Bound;
 pub use self::error::ServeError;
+pub use self::refusal::RefusalResponse;
 pub use self::server::Server;

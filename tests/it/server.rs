@@ -8,6 +8,7 @@ mod hosts;
 mod limits;
 mod mounted;
 mod page;
+mod refusals;
 mod reviewers;
 mod unauthenticated;
 
