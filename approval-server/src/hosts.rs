@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn loopback_is_told_from_its_look_alikes() {
+    fn loopback_is_told_from_similar_names() {
         for name in ["localhost", "LocalHost:1", "127.0.0.1", "127.9.9.9:80", "[::1]", "[::ffff:127.0.0.1]"] {
             assert!(address(name).is_loopback(), "{name}");
         }
