@@ -88,6 +88,7 @@ fn t38_environment_switches_nothing() {
     }
     assert_eq!(environment("let on = std::env::var(\"APPROVAL_OFF\").is_ok();"), Some("std::env::var("));
     assert_eq!(environment("const OFF: Option<&str> = option_env!(\"OFF\");"), Some("option_env!("));
+    assert_eq!(environment("    /// let on = std::env::var(\"APPROVAL_OFF\").is_ok();"), None);
     assert_eq!(environment("fn approve(env: &str, reenvoy: &str) {}"), None);
 }
 
@@ -107,8 +108,10 @@ fn sources(folder: &Path, files: &mut Vec<PathBuf>) {
 /// The first place where a source reads the environment, or brings a name into scope that does.
 fn environment(source: &str) -> Option<&str> {
     let is_part = |c: char| c.is_alphanumeric() || matches!(c, '_' | ':' | '!' | '(');
-    let words = source.split(|c| !is_part(c)).filter(|word| !word.is_empty());
-    words.into_iter().find(|word| {
+    // Examples in comments show a user's program.
+    let code = source.lines().filter(|line| !line.trim_start().starts_with("//"));
+    let mut words = code.flat_map(|line| line.split(|c| !is_part(c))).filter(|word| !word.is_empty());
+    words.find(|word| {
         let names = word.split(|c: char| !(c.is_alphanumeric() || c == '_'));
         let reads = names.clone().any(|name| matches!(name, "option_env" | "var_os" | "vars" | "vars_os"));
         reads || word.contains("env::") || word.contains("env!") || *word == "std::env"
