@@ -23,6 +23,7 @@ const RETRY_SECONDS: u16 = 30;
 /// | has arguments that cannot be shown or taken | `422` |
 /// | was asked for too often | `429`, with `Retry-After` |
 /// | reached nobody: no gate, no channel, no store, shutting down | `503` |
+/// | names no tool, or none that is called by name | `404` |
 /// | was not decided, or not started, in time | `504` |
 ///
 /// The body is a problem document (RFC 9457) with the refusal's `code`, `tool` and `request_id`. What a reviewer wrote stands
@@ -79,6 +80,7 @@ fn status(refusal: &Refusal) -> StatusCode {
         | Refusal::StaleTarget { .. } => StatusCode::CONFLICT,
         Refusal::Unrepresentable { .. } | Refusal::Invalid { .. } => StatusCode::UNPROCESSABLE_ENTITY,
         Refusal::TooManyPending { .. } | Refusal::RecentlyRejected { .. } => StatusCode::TOO_MANY_REQUESTS,
+        Refusal::UnknownTool { .. } | Refusal::NotCallable { .. } => StatusCode::NOT_FOUND,
         Refusal::TimedOut { .. } | Refusal::Expired { .. } => StatusCode::GATEWAY_TIMEOUT,
         // Nobody could be asked; and what this version does not know, it does not explain away.
         _ => StatusCode::SERVICE_UNAVAILABLE,
