@@ -42,6 +42,8 @@ fn every_refusal() -> Vec<(Refusal, u16, &'static str)> {
         (Refusal::Unrepresentable { tool: tool(), error: invalid() }, 422, "duplicate_key"),
         (Refusal::Invalid { tool: tool(), id: None, error: invalid() }, 422, "duplicate_key"),
         (Refusal::NotDelivered { tool: tool(), id }, 503, "not_delivered"),
+        (Refusal::UnknownTool { tool: tool(), nearest: None }, 404, "unknown_tool"),
+        (Refusal::NotCallable { tool: tool() }, 404, "not_callable"),
         (Refusal::NoGate { tool: tool() }, 503, "no_gate"),
         (Refusal::NowhereToAsk { tool: tool() }, 503, "nowhere_to_ask"),
         (Refusal::Unavailable { tool: tool(), id: None, source: Arc::from(Box::from("canary-7f3a")) }, 503, "unavailable"),
