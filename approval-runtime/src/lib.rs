@@ -84,6 +84,8 @@
 //! | feature | default | what it adds |
 //! | --- | --- | --- |
 //! | `macros` | yes | the attribute `#[requires_approval]` |
+//! | `rig044` | no | tools of rig 0.44 return `Result<T, ToolExecutionError>` |
+//! | `rmcp3` | no | tools of rmcp 3 return `CallToolResult`, `Result<CallToolResult, ErrorData>` or `Result<Json<T>, CallToolResult>` |
 #![cfg_attr(feature = "testing", doc = "| `testing` | no | the [test kit](testing), for `[dev-dependencies]` |")]
 #![cfg_attr(not(feature = "testing"), doc = "| `testing` | no | the test kit, for `[dev-dependencies]` |")]
 //!
@@ -103,6 +105,10 @@ pub mod policy;
 pub mod refusal;
 pub mod request;
 pub mod review;
+#[cfg(feature = "rig044")]
+mod rig044;
+#[cfg(feature = "rmcp3")]
+mod rmcp3;
 mod scope;
 mod signature;
 pub mod store;

@@ -411,7 +411,8 @@ impl Serialize for Refusal {
 /// A tool's return type: it can say that the call was refused, and tell whether the body failed.
 ///
 /// Implemented for `Result<T, E>` where `E: From<Refusal>` ([`Refusal`] itself, `anyhow::Error`, `Box<dyn Error + Send +
-/// Sync>`, an error enum with a `From`), and for `String`, which gets the refusal's sentence.
+/// Sync>`, an error enum with a `From`), and for `String`, which gets the refusal's sentence. The feature `rmcp3` adds rmcp's
+/// `CallToolResult` and `Result<CallToolResult, ErrorData>`, the feature `rig044` rig's `Result<T, ToolExecutionError>`.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` has no room for a refusal",
     label = "a reviewer may say no, and this type cannot say so",
