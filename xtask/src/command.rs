@@ -2,12 +2,19 @@
 
 use std::env;
 use std::ffi::OsStr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// The workspace's root.
 pub(crate) fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask is a folder of the workspace")
+}
+
+/// The target folder, which is two above this program.
+pub(crate) fn target() -> Result<PathBuf, String> {
+    let this = env::current_exe().map_err(|error| format!("this program has no path: {error}"))?;
+    let target = this.ancestors().nth(2).ok_or("this program is not in a target folder")?;
+    Ok(target.to_owned())
 }
 
 /// `cargo` of the toolchain that runs this program, at the root.
@@ -28,6 +35,13 @@ pub(crate) fn passes(command: &mut Command) -> bool {
             false
         }
     }
+}
+
+/// The line of a program's errors that says most: its first error, else its last line.
+pub(crate) fn reason(stderr: &str) -> String {
+    let is_error = |line: &&str| line.get(..5).is_some_and(|start| start.eq_ignore_ascii_case("error"));
+    let line = stderr.lines().find(is_error).or_else(|| stderr.lines().last());
+    line.unwrap_or("it did not say why").to_owned()
 }
 
 /// The command as one line, the program by its file name, variables that were set for it in front.

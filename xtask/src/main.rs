@@ -2,6 +2,7 @@
 
 mod bench;
 mod command;
+mod ecosystem;
 mod release;
 mod test;
 mod tools;
@@ -14,6 +15,7 @@ Usage: cargo xtask <command>
 
   test [step ..]     everything CI runs, or only the steps named
   bench [figure ..]  the figures of the README, or only those named
+  ecosystem          the attribute in rmcp, rig, adk-rust and swiftide: tests/ecosystem
   bless              writes the expected .stderr of every tests/ui/fail case anew; read the diff
   help               this text
 ";
@@ -25,6 +27,7 @@ fn main() -> ExitCode {
     let passed = match command.as_deref() {
         Some("test") => test::run(&rest),
         Some("bench") => bench::run(&rest),
+        Some("ecosystem") => ecosystem::run(),
         Some("bless") => bless(),
         None | Some("help" | "--help" | "-h") => {
             print!("{HELP}\n{}\n{}", test::help(), bench::help());

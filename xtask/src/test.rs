@@ -7,7 +7,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use crate::command::{cargo, passes, root};
-use crate::{release, tools};
+use crate::{ecosystem, release, tools};
 
 struct Step {
     name: &'static str,
@@ -38,14 +38,25 @@ const STEPS: &[Step] = &[
         run: || if release::holds_no_kit() { Outcome::Passed } else { Outcome::Failed },
     },
     Step { name: "docs", about: "rustdoc has no warning", run: || all([docs()]) },
+    Step {
+        name: "ecosystem",
+        about: "the attribute in agent frameworks, where their crates are or can be downloaded",
+        run: ecosystem,
+    },
     Step { name: "deny", about: "licences, sources and banned crates, where cargo-deny is or can be installed", run: deny },
 ];
+
+/// The packages that users depend on.
+const LIBRARIES: &[&str] = &["approval-runtime", "approval-server"];
+
+/// All that have features.
+const MEMBERS: &[&str] = &["approval-runtime", "approval-server", "approval-tests"];
 
 /// The steps, for `cargo xtask help`.
 pub(crate) fn help() -> String {
     let mut text = String::from("Steps of test:\n");
     for step in STEPS {
-        let _ = writeln!(text, "  {:<8} {}", step.name, step.about);
+        let _ = writeln!(text, "  {:<9} {}", step.name, step.about);
     }
     text
 }
@@ -86,7 +97,7 @@ fn summary(report: &[(&str, Outcome, Duration)]) -> bool {
                 format!("skipped  {why}")
             }
         };
-        println!("{name:<8} {:>7}  {word}", seconds(*time));
+        println!("{name:<9} {:>7}  {word}", seconds(*time));
     }
     println!("steps: {passed} passed, {failed} failed, {skipped} skipped");
     failed == 0
@@ -109,8 +120,9 @@ fn all(commands: impl IntoIterator<Item = Command>) -> Outcome {
 
 fn clippy() -> Vec<Command> {
     let deny = ["--all-targets", "--", "--deny", "warnings"];
-    let mut commands = vec![cargo(["clippy", "--workspace", "--all-features"].iter().chain(&deny))];
-    for package in ["approval-runtime", "approval-server"] {
+    let all = with_features(cargo(["clippy", "--workspace"]), MEMBERS);
+    let mut commands = vec![with_args(all, deny)];
+    for package in LIBRARIES {
         let features = features(package);
         if features.is_empty() {
             continue;
@@ -127,20 +139,16 @@ fn clippy() -> Vec<Command> {
 
 /// All features of the libraries, but `serde_json` as they alone would have it.
 fn tests() -> Command {
-    let mut features = Vec::new();
-    for package in ["approval-runtime", "approval-server"] {
-        features.extend(self::features(package).iter().map(|name| format!("{package}/{name}")));
-    }
-    cargo(["test", "--workspace", "--no-fail-fast", "--features", &features.join(",")])
+    with_features(cargo(["test", "--workspace", "--no-fail-fast"]), LIBRARIES)
 }
 
 /// The whole workspace, so that no other crate is built again; the features are those of `approval-tests`.
 fn unified() -> Command {
-    cargo(["test", "--workspace", "--no-fail-fast", "--all-features", "--lib", "--test", "it"])
+    with_features(cargo(["test", "--workspace", "--no-fail-fast", "--lib", "--test", "it"]), MEMBERS)
 }
 
 fn docs() -> Command {
-    let mut docs = cargo(["doc", "--workspace", "--no-deps", "--all-features"]);
+    let mut docs = with_features(cargo(["doc", "--workspace", "--no-deps"]), MEMBERS);
     docs.env("RUSTDOCFLAGS", "--deny warnings");
     docs
 }
@@ -150,9 +158,8 @@ fn deny() -> Outcome {
         Err(why) => Outcome::Skipped(why),
         Ok(program) => {
             let mut deny = Command::new(program);
-            deny.args(["--workspace", "--all-features", "--locked", "check"]);
-            deny.args(["bans", "licenses", "sources"]).current_dir(root());
-            all([deny])
+            deny.args(["--workspace", "--locked"]).current_dir(root());
+            all([with_args(with_features(deny, MEMBERS), ["check", "bans", "licenses", "sources"])])
         }
     }
 }
@@ -168,11 +175,35 @@ fn typos() -> Outcome {
     }
 }
 
-/// The features a package's manifest names, without `default`.
+fn ecosystem() -> Outcome {
+    match ecosystem::download() {
+        Err(why) => Outcome::Skipped(why),
+        Ok(()) => all(ecosystem::commands()),
+    }
+}
+
+/// Turns on all features of these packages. Not `--all-features`: see [`ecosystem::FEATURES`].
+fn with_features(command: Command, packages: &[&str]) -> Command {
+    let mut named = Vec::new();
+    for package in packages {
+        named.extend(features(package).iter().map(|name| format!("{package}/{name}")));
+    }
+    with_args(command, ["--features", &named.join(",")])
+}
+
+fn with_args<'a>(mut command: Command, args: impl IntoIterator<Item = &'a str>) -> Command {
+    command.args(args);
+    command
+}
+
+/// The features a package's manifest names, without `default` and those of [`ecosystem::FEATURES`].
 fn features(package: &str) -> BTreeSet<String> {
-    let path = root().join(package).join("Cargo.toml");
+    let folder = if package == "approval-tests" { "tests" } else { package };
+    let path = root().join(folder).join("Cargo.toml");
     let manifest = fs::read_to_string(&path).expect("every member has a manifest");
-    feature_names(&manifest)
+    let mut names = feature_names(&manifest);
+    names.retain(|name| !ecosystem::FEATURES.contains(&&**name));
+    names
 }
 
 fn feature_names(manifest: &str) -> BTreeSet<String> {

@@ -2,7 +2,6 @@
 //!
 //! They are put under `target/tools`, so nothing of the machine's own is touched.
 
-use std::env;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -64,7 +63,7 @@ impl Tool {
             }
             Ok(_) if self.is(&program) => Ok(program),
             Ok(output) => {
-                let why = reason(&String::from_utf8_lossy(&output.stderr));
+                let why = command::reason(&String::from_utf8_lossy(&output.stderr));
                 Err(format!("{} {} could not be installed: {why}", self.name, self.version))
             }
         }
@@ -80,16 +79,7 @@ impl Tool {
     }
 }
 
-/// The line of an installer's output that says most: its first error, else its last line.
-fn reason(stderr: &str) -> String {
-    let is_error = |line: &&str| line.get(..5).is_some_and(|start| start.eq_ignore_ascii_case("error"));
-    let line = stderr.lines().find(is_error).or_else(|| stderr.lines().last());
-    line.unwrap_or("it did not say why").to_owned()
-}
-
-/// `tools` in the target folder, which is two above this program.
+/// `tools` in the target folder.
 fn folder() -> Result<PathBuf, String> {
-    let this = env::current_exe().map_err(|error| format!("this program has no path: {error}"))?;
-    let target = this.ancestors().nth(2).ok_or("this program is not in a target folder")?;
-    Ok(target.join("tools"))
+    Ok(command::target()?.join("tools"))
 }
