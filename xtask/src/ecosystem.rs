@@ -27,9 +27,10 @@ pub(crate) fn download() -> Result<(), String> {
         let mut fetch = cargo(["fetch", "--locked", "--target", "host-tuple", "--manifest-path", manifest]);
         println!("$ {}", command::line(&fetch));
         let output = fetch.output().map_err(|error| format!("cargo could not be started: {error}"))?;
-        if !output.status.success() {
-            let why = command::reason(&String::from_utf8_lossy(&output.stderr));
-            return Err(format!("the frameworks' crates could not be downloaded: {why}"));
+        let errors = String::from_utf8_lossy(&output.stderr);
+        // A lockfile that is behind is a mistake and not a missing network: the commands fail on it too.
+        if !output.status.success() && !errors.contains("--locked") {
+            return Err(format!("the frameworks' crates could not be downloaded: {}", command::reason(&errors)));
         }
     }
     Ok(())
