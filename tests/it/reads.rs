@@ -15,7 +15,9 @@ use proptest::prelude::*;
 
 use crate::tools::{Starts, alice, builder, five, gate, pay, pending};
 
+/// Files a request, a moment after the one before: within a microsecond their order would be a matter of chance.
 async fn ask(gate: &ApprovalGate) -> ApprovalRequest {
+    tokio::time::advance(Duration::from_millis(1)).await;
     gate.create_request(NewRequest::new(pay(), five())).await.unwrap()
 }
 
@@ -73,7 +75,7 @@ proptest! {
         // Between two pages: how many new ones, and which of those that wait are decided.
         between in prop::collection::vec((0usize..4, prop::collection::vec(0usize..20, 0..6)), 8),
     ) {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
         runtime.block_on(async {
             // What is decided is forgotten at once, so that cursors outlive their requests.
             let gate = builder().store(MemoryStore::new().keep_ended(0)).build().unwrap();

@@ -9,7 +9,7 @@ use crate::request::{ApprovalRequest, ApprovalStatus, RequestId};
 
 /// Which requests to read.
 ///
-/// Two indexes are enough for it: one by status, creation time and id, and one of the deadlines that are to come.
+/// Two indexes are enough for it: one by status, creation time and id, and one of the deadlines that nobody has written yet.
 #[derive(Clone, Debug, Default)]
 pub struct Query {
     /// The namespace (tenant).

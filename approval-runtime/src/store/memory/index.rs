@@ -5,86 +5,78 @@ use std::ops::Bound;
 
 use chrono::{DateTime, Utc};
 
-use crate::request::{ApprovalRequest, ApprovalStatus, ExecutionState, RequestId};
+use crate::request::{ApprovalRequest, ApprovalStatus, RequestId};
 use crate::store::{Cursor, Order};
 
-type Key = (DateTime<Utc>, RequestId);
+/// Microseconds since 1970, and whose.
+type Key = (i64, RequestId);
 
-/// One namespace's requests in order, so that a page costs the same however many there are.
+/// One namespace's requests in order, so that a page costs the same however many wait.
 #[derive(Debug, Default)]
 pub(super) struct Index {
     /// By creation.
     by_status: [BTreeSet<Key>; ApprovalStatus::ALL.len()],
-    /// When the clock alone will change where a request stands.
-    pub(super) deadlines: BTreeSet<Key>,
+    /// When the time of those that are pending is over.
+    deadlines: BTreeSet<Key>,
 }
 
 /// Where the index has a request.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Place {
-    created_at: DateTime<Utc>,
+    id: RequestId,
     status: ApprovalStatus,
+    created_at: DateTime<Utc>,
     deadline: Option<DateTime<Utc>>,
-    pub(super) ended: bool,
 }
 
 impl Place {
     pub(super) fn of(request: &ApprovalRequest) -> Self {
-        let (created_at, status) = (request.created_at(), request.status());
-        Self { created_at, status, deadline: request.next_deadline(), ended: has_ended(request) }
+        let (status, created_at) = (request.status(), request.created_at());
+        let deadline = (status == ApprovalStatus::Pending).then(|| request.expires_at());
+        Self { id: request.id(), status, created_at, deadline }
+    }
+
+    fn key(&self, time: DateTime<Utc>) -> Key {
+        (time.timestamp_micros(), self.id)
     }
 }
 
 impl Index {
-    pub(super) fn at(&self, status: ApprovalStatus) -> &BTreeSet<Key> {
-        &self.by_status[status as usize]
+    pub(super) fn enter(&mut self, place: Place) {
+        self.by_status[place.status as usize].insert(place.key(place.created_at));
+        self.deadlines.extend(place.deadline.map(|deadline| place.key(deadline)));
     }
 
-    /// Moves a request from one place to another; in and out are places too.
-    pub(super) fn shift(&mut self, id: RequestId, from: Option<Place>, to: Option<Place>) {
-        let status = |place: Option<Place>| place.map(|place| (place.status, place.created_at));
-        if status(from) != status(to) {
-            if let Some((status, created_at)) = status(from) {
-                self.by_status[status as usize].remove(&(created_at, id));
-            }
-            if let Some((status, created_at)) = status(to) {
-                self.by_status[status as usize].insert((created_at, id));
-            }
-        }
-        let deadline = |place: Option<Place>| place.and_then(|place| place.deadline);
-        if deadline(from) != deadline(to) {
-            if let Some(deadline) = deadline(from) {
-                self.deadlines.remove(&(deadline, id));
-            }
-            if let Some(deadline) = deadline(to) {
-                self.deadlines.insert((deadline, id));
-            }
+    pub(super) fn leave(&mut self, place: Place) {
+        self.by_status[place.status as usize].remove(&place.key(place.created_at));
+        if let Some(deadline) = place.deadline {
+            self.deadlines.remove(&place.key(deadline));
         }
     }
 
-    /// Returns the requests that stand here, from a place on.
+    pub(super) fn pending(&self) -> usize {
+        self.by_status[ApprovalStatus::Pending as usize].len()
+    }
+
+    /// Returns the pending requests whose deadline has passed: nobody has written that yet.
+    pub(super) fn due(&self, now: DateTime<Utc>) -> impl Iterator<Item = RequestId> {
+        let now = now.timestamp_micros();
+        self.deadlines.iter().take_while(move |(deadline, _)| *deadline <= now).map(|(_, id)| *id)
+    }
+
+    /// Returns the requests of a status, from a place on.
     pub(super) fn walk(
         &self,
         status: ApprovalStatus,
         order: Order,
         after: Option<Cursor>,
     ) -> Box<dyn Iterator<Item = RequestId> + '_> {
-        let behind = after.map_or(Bound::Unbounded, |after| Bound::Excluded((after.created_at(), after.id())));
-        let ids = |(_, id): &Key| *id;
+        let keys = &self.by_status[status as usize];
+        let after =
+            after.map_or(Bound::Unbounded, |after| Bound::Excluded((after.created_at().timestamp_micros(), after.id())));
         match order {
-            Order::OldestFirst => Box::new(self.at(status).range((behind, Bound::Unbounded)).map(ids)),
-            Order::NewestFirst => Box::new(self.at(status).range((Bound::Unbounded, behind)).rev().map(ids)),
+            Order::OldestFirst => Box::new(keys.range((after, Bound::Unbounded)).map(|(_, id)| *id)),
+            Order::NewestFirst => Box::new(keys.range((Bound::Unbounded, after)).rev().map(|(_, id)| *id)),
         }
-    }
-}
-
-/// Says whether nothing more can happen to a request.
-fn has_ended(request: &ApprovalRequest) -> bool {
-    match request.status() {
-        ApprovalStatus::Pending => false,
-        ApprovalStatus::Approved | ApprovalStatus::AutoApproved => {
-            !matches!(request.execution().state, ExecutionState::NotStarted | ExecutionState::Executing)
-        }
-        _ => true,
     }
 }

@@ -1,5 +1,6 @@
 //! [`Rows`]: the table, and what must hold for a write to it.
 
+use std::cmp::Reverse;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -7,7 +8,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use rustc_hash::FxHashMap;
 
 use super::index::{Index, Place};
-use crate::request::{ApprovalRequest, ApprovalStatus, RequestId};
+use crate::request::{ApprovalRequest, ApprovalStatus, ExecutionState, RequestId};
 use crate::store::{Cursor, Order, Query, StoreError, Write};
 
 /// How long after its deadline a request counts as abandoned: its caller writes the time-out within moments.
@@ -35,7 +36,7 @@ impl Rows {
                 if self.by_id.contains_key(&id) {
                     return Err(StoreError::AlreadyExists { id });
                 }
-                if request.status() == ApprovalStatus::Pending && self.pending_in(request.namespace()) >= *max_pending {
+                if request.status() == ApprovalStatus::Pending && self.is_full(request.namespace(), *max_pending) {
                     return Err(StoreError::TooManyPending { limit: *max_pending });
                 }
             }
@@ -53,25 +54,20 @@ impl Rows {
         Ok(())
     }
 
-    fn pending_in(&self, namespace: &str) -> usize {
-        self.indexes.get(namespace).map_or(0, |index| index.at(ApprovalStatus::Pending).len())
+    fn is_full(&self, namespace: &str, max_pending: usize) -> bool {
+        self.indexes.get(namespace).map_or(0, Index::pending) >= max_pending
     }
 
     /// Makes room in a namespace that is full: ends requests whose deadline is long past, since whoever should have written
     /// that is gone.
     pub(super) fn sweep(&mut self, write: &Write, now: DateTime<Utc>, kept: usize, gone: &mut Vec<ApprovalRequest>) {
         let Write::Insert { request, max_pending } = write else { return };
-        if self.pending_in(request.namespace()) < *max_pending {
+        let Some(index) = self.indexes.get(request.namespace()) else { return };
+        if index.pending() < *max_pending {
             return;
         }
-        let abandoned = self.due(request.namespace(), now - ABANDONED).cloned().collect::<Vec<_>>();
+        let abandoned = index.due(now - ABANDONED).filter_map(|id| self.get(id)).cloned().collect::<Vec<_>>();
         abandoned.into_iter().for_each(|request| self.put(request.at(now), kept, gone));
-    }
-
-    /// Returns the requests whose deadline has passed, which nobody has written yet.
-    fn due(&self, namespace: &str, now: DateTime<Utc>) -> impl Iterator<Item = &ApprovalRequest> {
-        let deadlines = self.indexes.get(namespace).into_iter().flat_map(|index| &index.deadlines);
-        deadlines.take_while(move |(deadline, _)| *deadline <= now).filter_map(|(_, id)| self.by_id.get(id))
     }
 
     /// Does a write that was checked.
@@ -88,13 +84,15 @@ impl Rows {
 
     /// Moves to `gone` what is no longer kept, to be freed when the lock is.
     fn put(&mut self, request: ApprovalRequest, kept: usize, gone: &mut Vec<ApprovalRequest>) {
-        let id = request.id();
-        let place = Place::of(&request);
+        let (id, place, ended) = (request.id(), Place::of(&request), has_ended(&request));
         let index = self.indexes.entry(Arc::clone(&request.ask().namespace)).or_default();
         let before = self.by_id.insert(id, request);
         let left = before.as_ref().map(Place::of);
-        index.shift(id, left, Some(place));
-        if place.ended && !left.is_some_and(|left| left.ended) {
+        if left != Some(place) {
+            left.into_iter().for_each(|left| index.leave(left));
+            index.enter(place);
+        }
+        if ended && !before.as_ref().is_some_and(has_ended) {
             self.ended.push_back(id);
         }
         gone.extend(before);
@@ -102,7 +100,7 @@ impl Rows {
             let oldest = self.ended.pop_front();
             let Some(request) = oldest.and_then(|oldest| self.by_id.remove(&oldest)) else { continue };
             if let Some(index) = self.indexes.get_mut(request.namespace()) {
-                index.shift(request.id(), Some(Place::of(&request)), None);
+                index.leave(Place::of(&request));
             }
             gone.push(request);
         }
@@ -118,18 +116,32 @@ impl Rows {
             (Order::OldestFirst, Some(after)) => Cursor::of(request) > after,
             (Order::NewestFirst, Some(after)) => Cursor::of(request) < after,
         };
+        // Those that ended unused stand among the approved until somebody writes it.
+        let may_be_at = |status| asked(status) || (status == ApprovalStatus::Approved && asked(ApprovalStatus::Expired));
         let mut found: Vec<&ApprovalRequest> = Vec::new();
-        for status in ApprovalStatus::ALL.into_iter().filter(|status| asked(*status)) {
-            let here = index.walk(status, query.order, query.after).filter_map(|id| self.by_id.get(&id));
+        for status in ApprovalStatus::ALL.into_iter().filter(|status| may_be_at(*status)) {
+            let here = index.walk(status, query.order, query.after).filter_map(|id| self.get(id));
             found.extend(here.filter(|request| asked(request.status_at(query.at))).take(limit));
         }
-        // Few: whoever waits for a deadline writes it within moments.
-        let due = self.due(&query.namespace, query.at);
-        found.extend(due.filter(|due| !asked(due.status()) && asked(due.status_at(query.at)) && is_behind(due)));
-        found.sort_unstable_by_key(|request| Cursor::of(request));
-        if query.order == Order::NewestFirst {
-            found.reverse();
+        // Among the pending they are not looked for one by one: many may wait, and few of them are late.
+        if asked(ApprovalStatus::TimedOut) && !asked(ApprovalStatus::Pending) {
+            found.extend(index.due(query.at).filter_map(|id| self.get(id)).filter(|due| is_behind(due)));
+        }
+        match query.order {
+            Order::OldestFirst => found.sort_by_key(|request| Cursor::of(request)),
+            Order::NewestFirst => found.sort_by_key(|request| Reverse(Cursor::of(request))),
         }
         found.into_iter().take(limit).cloned().collect()
+    }
+}
+
+/// Says whether nothing more can happen to a request.
+fn has_ended(request: &ApprovalRequest) -> bool {
+    match request.status() {
+        ApprovalStatus::Pending => false,
+        ApprovalStatus::Approved | ApprovalStatus::AutoApproved => {
+            !matches!(request.execution().state, ExecutionState::NotStarted | ExecutionState::Executing)
+        }
+        _ => true,
     }
 }
