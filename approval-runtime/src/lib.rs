@@ -125,7 +125,7 @@ pub use crate::arguments::{Arguments, Digest, Invalid};
 pub use crate::boxed::BoxFuture;
 pub use crate::call::{CallError, NewRequest};
 pub use crate::decision::{Answer, Decision, Reviewer, Vote};
-pub use crate::events::{Event, EventKind, Events};
+pub use crate::events::{Event, EventKind, Events, Progress, ProgressKind, RunEvents};
 pub use crate::gate::{ApprovalGate, ApprovalGateBuilder, BuildError, RequestPage, RequestQuery};
 pub use crate::notify::{Notice, Notifier, NotifyError};
 pub use crate::policy::{ApprovalPolicy, AutoApproveRule};

@@ -12,6 +12,7 @@ mod lifetimes;
 mod macros;
 mod notify;
 mod policy;
+mod progress;
 mod quickstart;
 mod reads;
 mod reviewers;

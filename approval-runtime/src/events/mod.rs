@@ -1,10 +1,16 @@
 //! [`Events`]: what happens at a gate, as it happens. A slow reader holds nothing up; it is told how much it missed.
+//!
+//! [`Events`] is for the program and its reviewers: each event carries the request, with all its arguments. What the end user
+//! of one run may know about it are [`RunEvents`].
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+mod hub;
+mod progress;
 
-use tokio::sync::broadcast;
+use std::sync::{Arc, Weak};
 
+pub(crate) use self::hub::Hub;
+use self::hub::Reader;
+pub use self::progress::{Progress, ProgressKind, RUN_CAPACITY, RunEvents};
 use crate::request::{ApprovalRequest, Transition};
 
 /// How many events a reader may be behind before it misses some.
@@ -65,6 +71,29 @@ pub enum EventKind {
     },
 }
 
+impl EventKind {
+    /// Returns the kind's name in snake case, as the API's live events carry it.
+    #[must_use]
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Requested => "requested",
+            Self::Voted => "voted",
+            Self::Approved => "approved",
+            Self::AutoApproved => "auto_approved",
+            Self::Rejected => "rejected",
+            Self::TimedOut => "timed_out",
+            Self::Cancelled => "cancelled",
+            Self::Expired => "expired",
+            Self::Started => "started",
+            Self::Executed => "executed",
+            Self::Failed => "failed",
+            Self::Indeterminate => "indeterminate",
+            Self::Delivered { .. } => "delivered",
+            Self::NotDelivered { .. } => "not_delivered",
+        }
+    }
+}
+
 impl From<Transition> for EventKind {
     fn from(transition: Transition) -> Self {
         match transition {
@@ -93,15 +122,19 @@ pub enum Next {
     Missed(u64),
 }
 
-/// A reader of a gate's events, from the moment it was made.
+/// A reader of a gate's events, from the moment it was made. It does not keep the gate alive.
 #[derive(Debug)]
 pub struct Events {
-    receiver: broadcast::Receiver<Event>,
-    readers: Arc<AtomicUsize>,
+    reader: Reader<Event>,
+    hub: Weak<Hub>,
 }
 
 impl Events {
-    /// Waits for the next event, passing over what was missed; `None` when the gate is gone.
+    fn new(reader: Reader<Event>, hub: Weak<Hub>) -> Self {
+        Self { reader, hub }
+    }
+
+    /// Waits for the next event, passing over what was missed; `None` when the gate has shut down or is gone.
     ///
     /// # Cancel safety
     /// Dropping the future loses no event.
@@ -114,48 +147,39 @@ impl Events {
         }
     }
 
-    /// Waits for the next event, or says how many were missed; `None` when the gate is gone.
+    /// Waits for the next event, or says how many were missed; `None` when the gate has shut down or is gone.
     ///
     /// # Cancel safety
     /// Dropping the future loses no event.
     pub async fn next_or_missed(&mut self) -> Option<Next> {
-        match self.receiver.recv().await {
-            Ok(event) => Some(Next::Event(Box::new(event))),
-            Err(broadcast::error::RecvError::Lagged(missed)) => Some(Next::Missed(missed)),
-            Err(broadcast::error::RecvError::Closed) => None,
-        }
+        self.reader.next().await.map(|next| match next {
+            Ok(event) => Next::Event(Box::new(event)),
+            Err(missed) => Next::Missed(missed),
+        })
+    }
+
+    /// Reads what happens to the calls of one run from now on, in words for its end user.
+    ///
+    /// Runs do not share a queue: a busy one makes no other one's reader miss anything.
+    ///
+    /// ```
+    /// # async fn example(gate: approval_runtime::ApprovalGate) {
+    /// let mut progress = gate.events().run("run-7");
+    /// while let Some(step) = progress.next().await {
+    ///     println!("{step}"); // send_email: Waiting for approval from finance, 1:42 left
+    /// }
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn run(self, run_id: &str) -> RunEvents {
+        RunEvents::open(self.hub.clone(), run_id)
     }
 }
 
 impl Drop for Events {
     fn drop(&mut self) {
-        self.readers.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
-/// The sending side.
-#[derive(Debug)]
-pub(crate) struct Hub {
-    sender: broadcast::Sender<Event>,
-    /// Counted here because the sender's own count takes its lock.
-    readers: Arc<AtomicUsize>,
-}
-
-impl Hub {
-    pub(crate) fn new() -> Self {
-        Self { sender: broadcast::Sender::new(CAPACITY), readers: Arc::default() }
-    }
-
-    pub(crate) fn events(&self) -> Events {
-        self.readers.fetch_add(1, Ordering::Relaxed);
-        Events { receiver: self.sender.subscribe(), readers: Arc::clone(&self.readers) }
-    }
-
-    /// Tells the readers; costs one load when there are none.
-    pub(crate) fn tell(&self, kind: impl FnOnce() -> EventKind, request: &ApprovalRequest) {
-        if self.readers.load(Ordering::Relaxed) > 0 {
-            // An error means that the last reader just left.
-            let _ = self.sender.send(Event { kind: kind(), request: request.clone() });
+        if let Some(hub) = self.hub.upgrade() {
+            hub.leave();
         }
     }
 }

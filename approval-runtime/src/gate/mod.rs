@@ -246,7 +246,7 @@ impl ApprovalGate {
     }
 
     /// Stops asking: new calls are refused, waiting ones return [`Refusal::ShuttingDown`] while their requests stay, and bodies
-    /// that run get up to 5 seconds. Calls that the policy lets pass are not gated and still run.
+    /// that run get up to 5 seconds. Then readers of events end. Calls that the policy lets pass are not gated and still run.
     ///
     /// # Cancel safety
     /// Dropping the future stops waiting for the bodies; the gate stays shut.
@@ -265,6 +265,7 @@ impl ApprovalGate {
         };
         // What runs longer goes on; if it is dropped, its outcome is recorded as indeterminate.
         let _ = tokio::time::timeout(SHUTDOWN_TIME, idle).await;
+        self.inner.hub.close();
     }
 }
 

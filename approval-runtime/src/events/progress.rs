@@ -1,0 +1,274 @@
+//! [`Progress`]: what the end user of a run may know about its calls. The words hold no argument's value, no reason and no
+//! comment; what happened to the call, who decided, and how much time is left.
+
+use std::fmt;
+use std::sync::Weak;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::EventKind;
+use super::hub::{Hub, Reader};
+use crate::arguments::display;
+use crate::decision::Answer;
+use crate::request::{ApprovalRequest, RequestId};
+
+/// How many steps a reader of one run may be behind before it misses some.
+pub const RUN_CAPACITY: usize = 64;
+
+/// What a step is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ProgressKind {
+    /// A call waits for reviewers; its [text](Progress::text) counts down.
+    Waiting,
+    /// It has been approved, and is about to start.
+    Approved,
+    /// It runs, approved by people or by a rule.
+    Running,
+    /// It returned.
+    Done,
+    /// It ran and failed.
+    Failed,
+    /// A reviewer or a rule refused it.
+    Rejected,
+    /// Nobody decided in time.
+    TimedOut,
+    /// It was withdrawn.
+    Cancelled,
+    /// It was approved, and did not start in time or at all.
+    Expired,
+    /// It was cut short while it ran.
+    Indeterminate,
+    /// The reader was too slow for some steps.
+    Missed,
+}
+
+impl ProgressKind {
+    /// Returns the kind's name in snake case.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Waiting => "waiting",
+            Self::Approved => "approved",
+            Self::Running => "running",
+            Self::Done => "done",
+            Self::Failed => "failed",
+            Self::Rejected => "rejected",
+            Self::TimedOut => "timed_out",
+            Self::Cancelled => "cancelled",
+            Self::Expired => "expired",
+            Self::Indeterminate => "indeterminate",
+            Self::Missed => "missed",
+        }
+    }
+
+    /// Says whether nothing more happens to the call.
+    #[must_use]
+    pub const fn is_final(self) -> bool {
+        !matches!(self, Self::Waiting | Self::Approved | Self::Running | Self::Missed)
+    }
+}
+
+/// One step of a run's call. Its `Display` is the tool and the [text](Self::text).
+#[derive(Clone, Debug)]
+pub struct Progress {
+    kind: ProgressKind,
+    /// What it is about; a gap is about no call.
+    call: Option<(RequestId, Box<str>)>,
+    words: Box<str>,
+    until: Option<Instant>,
+}
+
+impl Progress {
+    /// Makes the step that an event is, where the end user has anything of it.
+    pub(super) fn of(event: &EventKind, request: &ApprovalRequest) -> Option<Self> {
+        let (kind, words) = match event {
+            EventKind::Requested => (ProgressKind::Waiting, awaited(request)),
+            EventKind::Voted => (ProgressKind::Waiting, counted(request)),
+            EventKind::Approved => (ProgressKind::Approved, approved(request)),
+            EventKind::Started => (ProgressKind::Running, format!("{}, running", approved(request))),
+            EventKind::AutoApproved => (ProgressKind::Running, "Allowed by a rule, running".to_owned()),
+            EventKind::Executed => (ProgressKind::Done, "Done".to_owned()),
+            EventKind::Failed => (ProgressKind::Failed, "Failed".to_owned()),
+            EventKind::Rejected if request.matched_rule().is_some() => (ProgressKind::Rejected, "Refused by a rule".to_owned()),
+            EventKind::Rejected => {
+                (ProgressKind::Rejected, format!("Rejected by {}", display::name(request.decided_by().unwrap_or("nobody"))))
+            }
+            EventKind::TimedOut => (ProgressKind::TimedOut, "Nobody decided in time".to_owned()),
+            EventKind::Cancelled => (ProgressKind::Cancelled, ended("Withdrawn", request)),
+            EventKind::Expired => (ProgressKind::Expired, ended("Not started", request)),
+            EventKind::Indeterminate => (ProgressKind::Indeterminate, "Cut short, nobody knows how far it came".to_owned()),
+            // Channels are the operator's.
+            EventKind::Delivered { .. } | EventKind::NotDelivered { .. } => return None,
+        };
+        // The record's times are the store's, which may not be this machine's: only what is between two of them counts here.
+        let told_at = request.votes().last().map_or(request.created_at(), |vote| vote.at);
+        let left = (request.expires_at() - told_at).to_std().unwrap_or_default();
+        let until = (kind == ProgressKind::Waiting).then(|| Instant::now().checked_add(left)).flatten();
+        let call = Some((request.id(), display::name(request.tool_name()).into()));
+        Some(Self { kind, call, words: words.into(), until })
+    }
+
+    fn missed() -> Self {
+        Self { kind: ProgressKind::Missed, call: None, words: "Some steps were missed".into(), until: None }
+    }
+
+    /// Returns what happened.
+    #[must_use]
+    pub const fn kind(&self) -> ProgressKind {
+        self.kind
+    }
+
+    /// Returns the request of the call; none for [`ProgressKind::Missed`].
+    #[must_use]
+    pub fn request_id(&self) -> Option<RequestId> {
+        self.call.as_ref().map(|(id, _)| *id)
+    }
+
+    /// Returns the tool's name in the display form; none for [`ProgressKind::Missed`].
+    #[must_use]
+    pub fn tool(&self) -> Option<&str> {
+        self.call.as_ref().map(|(_, tool)| &**tool)
+    }
+
+    /// Returns how long reviewers still have, right now; none where nothing waits for them.
+    #[must_use]
+    pub fn left(&self) -> Option<Duration> {
+        self.until.map(|until| until.saturating_duration_since(Instant::now()))
+    }
+
+    /// Says what happened, in one sentence without a full stop: "Waiting for approval from finance, 1:42 left".
+    ///
+    /// The time is that of the moment it is asked for: to count down, ask again.
+    #[must_use]
+    pub fn text(&self) -> String {
+        match self.left() {
+            Some(left) => format!("{}, {} left", self.words, clock(left)),
+            None => self.words.to_string(),
+        }
+    }
+}
+
+impl fmt::Display for Progress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.tool() {
+            Some(tool) => write!(f, "{tool}: {}", self.text()),
+            None => f.write_str(&self.text()),
+        }
+    }
+}
+
+fn awaited(request: &ApprovalRequest) -> String {
+    let approvals = match request.tool().required_quorum() {
+        1 => "approval".to_owned(),
+        quorum => format!("{quorum} approvals"),
+    };
+    format!("Waiting for {approvals}{}", from_whom(request))
+}
+
+fn counted(request: &ApprovalRequest) -> String {
+    let (given, quorum) = (approvers(request).len(), request.tool().required_quorum());
+    format!("{given} of {quorum} approvals{}", from_whom(request))
+}
+
+fn from_whom(request: &ApprovalRequest) -> String {
+    let names: Vec<_> = request.tool().named_approvers().map(display::name).collect();
+    if names.is_empty() { String::new() } else { format!(" from {}", joined(&names, "or")) }
+}
+
+fn approved(request: &ApprovalRequest) -> String {
+    let changed = if request.edited_arguments().is_some() { ", with changes" } else { "" };
+    format!("Approved by {}{changed}", joined(&approvers(request), "and"))
+}
+
+/// Returns who approved what would run.
+fn approvers(request: &ApprovalRequest) -> Vec<String> {
+    let digest = request.digest();
+    let votes = request.votes().iter().filter(|vote| vote.decision == Answer::Approve && vote.digest == digest);
+    votes.map(|vote| display::name(&vote.reviewer)).collect()
+}
+
+fn ended(word: &str, request: &ApprovalRequest) -> String {
+    request.ended_because().map_or_else(|| word.to_owned(), |because| format!("{word}: {}", because.as_clause()))
+}
+
+fn joined(names: &[String], word: &str) -> String {
+    match names {
+        [] => "nobody".to_owned(),
+        [name] => name.clone(),
+        [names @ .., last] => format!("{} {word} {last}", names.join(", ")),
+    }
+}
+
+/// Writes a time as a countdown shows it, to the nearest second.
+fn clock(time: Duration) -> String {
+    let seconds = (time + Duration::from_millis(500)).as_secs();
+    let (days, hours, minutes, seconds) = (seconds / 86_400, seconds / 3_600 % 24, seconds / 60 % 60, seconds % 60);
+    match (days, hours) {
+        (0, 0) => format!("{minutes}:{seconds:02}"),
+        (0, _) => format!("{hours}:{minutes:02}:{seconds:02}"),
+        _ => format!("{days} d {hours} h"),
+    }
+}
+
+/// A reader of what happens to the calls of one run, made by [`Events::run`](super::Events::run). It does not keep the gate alive.
+#[derive(Debug)]
+pub struct RunEvents {
+    reader: Reader<Progress>,
+    hub: Weak<Hub>,
+    run_id: Box<str>,
+}
+
+impl RunEvents {
+    pub(super) fn open(hub: Weak<Hub>, run_id: &str) -> Self {
+        let reader = hub.upgrade().map_or_else(Reader::ended, |hub| hub.run(run_id));
+        Self { reader, hub, run_id: run_id.into() }
+    }
+
+    /// Waits for the next step. A reader that was too slow gets one of [`ProgressKind::Missed`] in place of what is gone;
+    /// `None` when the gate has shut down or is gone.
+    ///
+    /// # Cancel safety
+    /// Dropping the future loses no step.
+    pub async fn next(&mut self) -> Option<Progress> {
+        self.reader.next().await.map(|next| next.unwrap_or_else(|_| Progress::missed()))
+    }
+}
+
+impl Drop for RunEvents {
+    fn drop(&mut self) {
+        if let Some(hub) = self.hub.upgrade() {
+            hub.leave_run(&self.run_id);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn countdown_shows_the_nearest_second() {
+        for (millis, shown) in [
+            (0, "0:00"),
+            (499, "0:00"),
+            (500, "0:01"),
+            (102_003, "1:42"),
+            (119_999, "2:00"),
+            (3_599_500, "1:00:00"),
+            (3_725_000, "1:02:05"),
+            (90_000_000, "1 d 1 h"),
+        ] {
+            assert_eq!(clock(Duration::from_millis(millis)), shown);
+        }
+    }
+
+    #[test]
+    fn names_are_joined_as_people_do() {
+        let joined = |names: &[&str]| joined(&names.iter().map(ToString::to_string).collect::<Vec<_>>(), "and");
+        assert_eq!(joined(&["alice"]), "alice");
+        assert_eq!(joined(&["alice", "bob"]), "alice and bob");
+        assert_eq!(joined(&["alice", "bob", "carol"]), "alice, bob and carol");
+    }
+}
