@@ -10,7 +10,7 @@ use super::diagnose;
 use super::invalid::{Invalid, Path, Step};
 use super::redact::Hidden;
 use super::strict;
-use super::writer::Slots;
+use super::writer::{Slots, Writer};
 
 /// The arguments that were approved, on their way into a tool's body.
 ///
@@ -63,7 +63,7 @@ impl Decoder {
     /// An [`Invalid`] as for [`Arguments::from_json`]. Decoding then refuses, with [`Invalid::UnknownField`], each field at
     /// any depth that the type would pass over.
     pub fn from_json(text: &[u8]) -> Result<Self, Invalid> {
-        let written = strict::document(text, None, Slots::Refused)?;
+        let written = strict::document(text, Writer::new(None, Slots::Refused))?;
         let arguments = serde_json::from_str(&written.text).expect("canonical text is JSON");
         Ok(Self { arguments, has_secrets: false, strict: true })
     }

@@ -94,7 +94,7 @@ impl Arguments {
     /// An [`Invalid`] for a text that is not one JSON object, for a name that is given twice, and
     /// for all that captured arguments are refused for.
     pub fn from_json(text: &[u8], settings: CaptureSettings<'_>) -> Result<Captured, Invalid> {
-        strict::document(text, Some(settings), Slots::Refused).map(Captured::new)
+        strict::document(text, Writer::new(Some(settings), Slots::Refused)).map(Captured::new)
     }
 
     /// Takes a canonical text out of a store.
@@ -104,7 +104,7 @@ impl Arguments {
     /// [`Invalid::InvalidJson`] if the text is not canonical, or whatever else is wrong with it.
     pub fn from_canonical(text: impl Into<Box<str>>) -> Result<Self, Invalid> {
         let text = text.into();
-        let written = strict::document(text.as_bytes(), None, Slots::Kept)?;
+        let written = strict::document(text.as_bytes(), Writer::new(None, Slots::Kept))?;
         if written.text != text {
             let same = written.text.bytes().zip(text.bytes()).take_while(|(a, b)| a == b);
             return Err(Invalid::InvalidJson { at: same.count() });

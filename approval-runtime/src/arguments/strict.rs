@@ -7,28 +7,29 @@
 
 use std::borrow::Cow;
 
+use super::MAX_BYTES;
 use super::invalid::Invalid;
-use super::writer::{PRIVATE, Slots, Stopped, Writer, Written, escape_at};
-use super::{CaptureSettings, MAX_BYTES};
+use super::writer::{Bounds, PRIVATE, Slots, Stopped, Writer, Written, escape_at};
 
 /// Reads one JSON object, with nothing after it, and gives its canonical text.
 ///
-/// Slots of redacted values are kept as they stand, so this reads a request to decide with its
-/// edited arguments; a call's arguments are read by
-/// [`Arguments::from_json`](super::Arguments::from_json), which refuses them.
+/// Slots of redacted values are kept as they stand, and the bounds leave room for arguments of any
+/// allowed size in one of its fields, so this reads a request to decide with its edited arguments;
+/// a call's arguments are read by [`Arguments::from_json`](super::Arguments::from_json), which
+/// refuses slots.
 ///
 /// # Errors
 ///
 /// An [`Invalid`], for all that arguments are refused for: duplicate names, text that is no JSON,
 /// numbers out of range, another value than an object, and anything over a bound.
 pub fn object(text: &[u8]) -> Result<Box<str>, Invalid> {
-    document(text, None, Slots::Kept).map(|written| written.text)
+    let writer = Writer::new(None, Slots::Kept).within(Bounds::AROUND_ARGUMENTS);
+    document(text, writer).map(|written| written.text)
 }
 
 /// Reads a text that is one object.
-pub(super) fn document(text: &[u8], redaction: Option<CaptureSettings<'_>>, slots: Slots) -> Result<Written, Invalid> {
+pub(super) fn document(text: &[u8], mut writer: Writer<'_>) -> Result<Written, Invalid> {
     let text = std::str::from_utf8(text).map_err(|error| Invalid::InvalidJson { at: error.valid_up_to() })?;
-    let mut writer = Writer::new(redaction, slots);
     let _ = writer.join().and_then(|()| value(text, &mut writer));
     writer.finish()
 }

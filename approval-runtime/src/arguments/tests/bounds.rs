@@ -68,6 +68,13 @@ fn t34_bounds_are_refused() {
     assert_eq!(refused(&"\u{1}".repeat(MAX_BYTES / 2)), "too_large");
     assert_eq!(refused(&vec![Vec::<u8>::new(); MAX_BYTES]), "too_large");
 
+    // A document around arguments may be as much larger as it takes to hold the largest.
+    let around = |arguments: &str| strict::object(format!("{{\"approved\":true,\"edited_arguments\":{arguments}}}").as_bytes());
+    assert!(around(&long(MAX_BYTES - 8)).is_ok());
+    assert_eq!(around(&long(MAX_BYTES + 16 * 1024)).unwrap_err().error(), "too_large");
+    assert!(around(&format!("{{\"a\":{}}}", deep(MAX_DEPTH - 1))).is_ok());
+    assert_eq!(around(&format!("{{\"a\":{}}}", deep(MAX_DEPTH))).unwrap_err().error(), "too_deep");
+
     let wide = |count: usize| (0..count).map(|key| (key, ())).collect::<BTreeMap<_, _>>();
     assert!(capture(&wide(MAX_KEYS - 1)).is_ok());
     assert_eq!(refused(&wide(MAX_KEYS)), "too_many_keys");

@@ -38,6 +38,22 @@ pub(in crate::arguments) enum Slots {
     Only(Vec<(String, Digest)>),
 }
 
+/// How large a document may be.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::arguments) struct Bounds {
+    bytes: usize,
+    depth: usize,
+    keys: usize,
+}
+
+impl Bounds {
+    pub(in crate::arguments) const ARGUMENTS: Self = Self { bytes: MAX_BYTES, depth: MAX_DEPTH, keys: MAX_KEYS };
+
+    /// What holds arguments of any allowed size one level down, with some other fields around them.
+    pub(in crate::arguments) const AROUND_ARGUMENTS: Self =
+        Self { bytes: MAX_BYTES + 16 * 1024, depth: MAX_DEPTH + 1, keys: MAX_KEYS + 16 };
+}
+
 /// Writing ended; [`Writer::finish`] says why.
 #[derive(Debug)]
 pub(in crate::arguments) struct Stopped;
@@ -106,6 +122,7 @@ thread_local! {
 pub(in crate::arguments) struct Writer<'a> {
     redaction: Option<CaptureSettings<'a>>,
     slots: Slots,
+    bounds: Bounds,
     text: String,
     next: Next,
     frames: Vec<Frame>,
@@ -133,6 +150,7 @@ impl<'a> Writer<'a> {
         let mut writer = Self {
             redaction,
             slots,
+            bounds: Bounds::ARGUMENTS,
             text: SCRATCH.take(),
             next: Next::Other,
             frames: Vec::with_capacity(4),
@@ -147,6 +165,11 @@ impl<'a> Writer<'a> {
         };
         writer.push_frame(Kind::Object);
         writer
+    }
+
+    pub(in crate::arguments) const fn within(mut self, bounds: Bounds) -> Self {
+        self.bounds = bounds;
+        self
     }
 
     pub(in crate::arguments) fn finish(mut self) -> Result<Written, Invalid> {
@@ -236,7 +259,7 @@ impl<'a> Writer<'a> {
 
     fn open(&mut self, kind: Kind) -> Result<(), Stopped> {
         self.value(2)?;
-        if self.frames.len() == MAX_DEPTH {
+        if self.frames.len() == self.bounds.depth {
             return Err(self.stop(|path| Invalid::TooDeep { path }));
         }
         self.push_frame(kind);
@@ -277,7 +300,7 @@ impl<'a> Writer<'a> {
         self.expect(Next::Other)?;
         self.reserve(name.len())?;
         self.keys += 1;
-        if self.keys > MAX_KEYS {
+        if self.keys > self.bounds.keys {
             return Err(self.stop_at(name, |path| Invalid::TooManyKeys { path }));
         }
         if name.starts_with('$') {
@@ -389,7 +412,7 @@ impl<'a> Writer<'a> {
 
     /// Refuses what would make the text too long before it is written.
     fn reserve(&mut self, len: usize) -> Result<(), Stopped> {
-        if self.text.len() + self.hidden_bytes + len > MAX_BYTES {
+        if self.text.len() + self.hidden_bytes + len > self.bounds.bytes {
             return Err(self.stop(|path| Invalid::TooLarge { path }));
         }
         Ok(())
