@@ -1,4 +1,4 @@
-//! The JSON API: the article's two routes, and one request by its id.
+//! The JSON API: one request by its id, and the decision about it.
 
 use approval_runtime::arguments::strict;
 use approval_runtime::{Decision, RequestId, Reviewer};
@@ -11,10 +11,6 @@ use serde_json::{Map, Value};
 use crate::door::Door;
 use crate::json;
 use crate::problem::Problem;
-
-pub(crate) async fn pending(door: &Door) -> Result<Response, Problem> {
-    Ok(json(&door.gate.get_pending().await?))
-}
 
 pub(crate) async fn request(door: &Door, id: RequestId) -> Result<Response, Problem> {
     Ok(json(&door.gate.get_request(id).await?))

@@ -84,7 +84,8 @@ impl Bound {
     /// None today: a connection that cannot be accepted is tried again.
     ///
     /// # Cancel safety
-    /// Dropping the future stops listening. Answers under way are sent as long as the runtime lives.
+    /// Dropping the future stops listening and ends the streams of events. Answers under way are sent as long as the runtime
+    /// lives.
     pub async fn serve(self) -> Result<(), ServeError> {
         self.serve_until(std::future::pending()).await
     }
@@ -98,6 +99,8 @@ impl Bound {
     /// As with [`serve`](Self::serve).
     pub async fn serve_until(self, shutdown: impl Future<Output = ()>) -> Result<(), ServeError> {
         let Self { mut listener, door, .. } = self;
+        // However this ends, nobody goes on to follow the events.
+        let streams = door.streams.until_dropped();
         let router: Router = router::router(Arc::new(door));
         let free = Arc::new(Semaphore::new(CONNECTIONS));
         let connections = GracefulShutdown::new();
@@ -125,7 +128,7 @@ impl Bound {
                 drop(place);
             });
         }
-        drop(listener);
+        drop((listener, streams));
         // Whoever has not read the answer by then is not reading it.
         let _ = timeout(DRAIN, connections.shutdown()).await;
         Ok(())

@@ -4,6 +4,7 @@ use approval_runtime::ApprovalGate;
 use axum::http::HeaderMap;
 
 use crate::auth::{Keys, Known, Who, WrongToken};
+use crate::events::Streams;
 use crate::hosts::Hosts;
 use crate::problem::Problem;
 use crate::session::Session;
@@ -14,6 +15,7 @@ pub(crate) struct Door {
     pub(crate) gate: ApprovalGate,
     pub(crate) access: Access,
     pub(crate) hosts: Hosts,
+    pub(crate) streams: Streams,
 }
 
 /// Who may look and decide.

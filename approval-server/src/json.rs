@@ -3,28 +3,36 @@
 //! Arguments may hold characters that steer a terminal or turn text around. In JSON's own escapes they do neither, and
 //! every parser reads them back.
 
-use axum::body::Bytes;
+use std::io::Write as _;
+
 use serde::Serialize;
 
 /// Writes a document that has no other bytes than printable ASCII.
-pub(crate) fn to_ascii(document: &impl Serialize) -> Bytes {
-    let text = serde_json::to_string(document).expect("documents and records have a JSON form");
+pub(crate) fn to_ascii(document: &impl Serialize) -> Vec<u8> {
+    let mut ascii = Vec::with_capacity(1024);
+    append(&mut ascii, document);
+    ascii
+}
+
+/// Writes such a document behind what is there.
+pub(crate) fn append(ascii: &mut Vec<u8>, document: &impl Serialize) {
+    let start = ascii.len();
+    serde_json::to_writer(&mut *ascii, document).expect("documents and records have a JSON form");
     let is_plain = |byte: u8| matches!(byte, b' '..=b'~');
-    if text.bytes().all(is_plain) {
-        return text.into();
+    if ascii[start..].iter().copied().all(is_plain) {
+        return;
     }
-    let mut ascii = String::with_capacity(text.len() * 2);
+    let text = String::from_utf8(ascii.split_off(start)).expect("JSON is UTF-8");
     for char in text.chars() {
         if char.is_ascii() && is_plain(char as u8) {
-            ascii.push(char);
+            ascii.push(char as u8);
         } else {
             // Outside of strings there is no such character, so this is always inside one.
             for unit in char.encode_utf16(&mut [0; 2]) {
-                ascii.push_str(&format!("\\u{unit:04x}"));
+                write!(ascii, "\\u{unit:04x}").expect("a vector takes every write");
             }
         }
     }
-    ascii.into()
 }
 
 #[cfg(test)]

@@ -22,7 +22,7 @@ use crate::guard;
 use crate::hosts::Address;
 use crate::problem::Problem;
 use crate::query::parameter;
-use crate::{api, health, pages, sign_in, unauthenticated};
+use crate::{api, events, health, lists, pages, sign_in, unauthenticated};
 
 /// The largest body that is read. The gate's own bound on arguments is 256 KiB; escapes can make JSON text longer than that.
 const MAX_BODY: usize = 1024 * 1024;
@@ -34,14 +34,16 @@ const BODY_TIME: Duration = Duration::from_secs(10);
 type Route = (&'static str, fn() -> MethodRouter<Arc<Door>>);
 
 /// Every route. The tests that go over all routes read this table too.
-const ROUTES: [Route; 9] = [
+const ROUTES: [Route; 11] = [
     ("/", || get(home)),
     ("/page", || get(page)),
     ("/sign-in", || post(sign_in)),
     ("/sign-out", || post(sign_out)),
     ("/style.css", || get(pages::style)),
     ("/healthz", || get(health::healthz)),
+    ("/approvals", || get(requests)),
     ("/approvals/pending", || get(pending)),
+    ("/approvals/events", || get(events)),
     ("/approvals/{id}", || get(request)),
     ("/approvals/{id}/decide", || post(decide)),
 ];
@@ -81,7 +83,7 @@ async fn home(
             door.who(&headers)?;
         }
     }
-    api::pending(&door).await
+    lists::pending(&door, "approvals/pending", "").await
 }
 
 fn into_folder(folder: &str, query: &str) -> Result<Response, Problem> {
@@ -116,9 +118,19 @@ async fn sign_out(
     sign_in::out(&door, &headers, &address, &form(request).await?)
 }
 
-async fn pending(State(door): State<Arc<Door>>, headers: HeaderMap) -> Result<Response, Problem> {
+async fn requests(State(door): State<Arc<Door>>, uri: Uri, headers: HeaderMap) -> Result<Response, Problem> {
     door.who(&headers)?;
-    api::pending(&door).await
+    lists::requests(&door, uri.query().unwrap_or_default()).await
+}
+
+async fn pending(State(door): State<Arc<Door>>, uri: Uri, headers: HeaderMap) -> Result<Response, Problem> {
+    door.who(&headers)?;
+    lists::pending(&door, "", uri.query().unwrap_or_default()).await
+}
+
+async fn events(State(door): State<Arc<Door>>, headers: HeaderMap) -> Result<Response, Problem> {
+    door.who(&headers)?;
+    events::stream(&door)
 }
 
 async fn request(State(door): State<Arc<Door>>, id: Id, headers: HeaderMap) -> Result<Response, Problem> {

@@ -12,6 +12,7 @@ use crate::auth::{Keys, Known};
 use crate::bound::Bound;
 use crate::door::{Access, Door};
 use crate::error::ServeError;
+use crate::events::Streams;
 use crate::hosts::Hosts;
 use crate::router;
 
@@ -186,6 +187,7 @@ impl Server {
                 (Access::Keys(Keys::new(vec![known])?), Some(token))
             }
         };
-        Ok((Door { gate: self.gate, access, hosts: hosts.with_loopback(bound) }, token))
+        let door = Door { gate: self.gate, access, hosts: hosts.with_loopback(bound), streams: Streams::default() };
+        Ok((door, token))
     }
 }

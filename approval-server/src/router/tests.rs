@@ -19,6 +19,7 @@ use tower_service::Service;
 use super::{ROUTES, router};
 use crate::auth::{Keys, Known};
 use crate::door::{Access, Door};
+use crate::events::Streams;
 use crate::hosts::{Address, Hosts};
 use crate::session::Session;
 
@@ -46,7 +47,7 @@ impl Mounted {
 
     fn new(gate: ApprovalGate, access: Access, credentials: Vec<(&'static str, String)>) -> Self {
         let hosts = Hosts::default().with_loopback(None);
-        Self { router: router(Arc::new(Door { gate, access, hosts })), credentials }
+        Self { router: router(Arc::new(Door { gate, access, hosts, streams: Streams::default() })), credentials }
     }
 
     /// Sends a request and does not read the answer's body: a stream of events would never end.

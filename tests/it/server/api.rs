@@ -193,6 +193,17 @@ async fn bodies_that_are_no_decision_are_refused() {
             400,
             "duplicate_key",
         ),
+        (
+            "a key twice, far down",
+            format!(r#"{{"approved":true,"digest":"{digest}","edited_arguments":{{"a":[{{"b":{{"c":1,"c":2}}}}]}}}}"#).into(),
+            400,
+            "duplicate_key",
+        ),
+        ("text behind the end", br#"{"approved":false} x"#.into(), 400, "invalid_json"),
+        ("a nul behind the end", b"{\"approved\":false}\0".into(), 400, "invalid_json"),
+        ("bytes behind the end that are no text", b"{\"approved\":false}\xff".into(), 400, "invalid_json"),
+        ("a reviewer", br#"{"approved":false,"reviewer":"ciso"}"#.into(), 400, "unknown_field"),
+        ("nobody for a reviewer", br#"{"approved":false,"reviewer":null}"#.into(), 400, "unknown_field"),
         ("a second document", br#"{"approved":false}{"approved":true}"#.into(), 400, "invalid_json"),
         ("bytes that are no text", b"{\"to\":\"\xff\xc0\xaf\"}".into(), 400, "invalid_json"),
         ("too deep", deep.into(), 400, "too_deep"),
@@ -236,6 +247,34 @@ async fn edits_keep_every_digit() {
     assert!(answer.text().contains(&format!(r#""edited_arguments":{edit}"#)), "{}", answer.text());
     assert_ne!(answer.json()["digest"], request.digest().to_string(), "the digest is of what will run");
     assert_eq!(answer.json()["arguments"], json!({"amount": 1}));
+}
+
+/// I28: the bound is that of the arguments, not of the decision around them.
+#[tokio::test]
+async fn i28_largest_arguments_can_be_edited() {
+    let served = served().await;
+    let fill = |bytes: usize| json!({"body": "A".repeat(bytes - r#"{"body":""}"#.len())});
+    let largest = approval_runtime::arguments::MAX_BYTES;
+    let decide = async |edited: Value| {
+        let request = served.ask(Tool::named("send_email"), json!({"body": ""})).await;
+        let comment = "é".repeat(2_000);
+        let decision = json!({"approved": true, "digest": request.digest(), "edited_arguments": edited, "comment": comment});
+        (served.decide(&request, decision).await, request)
+    };
+    let (answer, request) = decide(fill(largest)).await;
+    assert_eq!(answer.status, 200, "{}", answer.text().get(..300).unwrap_or_default());
+    assert_eq!(served.status(&request).await, ApprovalStatus::Approved);
+
+    let (answer, request) = decide(fill(largest + 1)).await;
+    assert_eq!((answer.status, &*answer.problem()), (422, "invalid_edit"));
+    assert_eq!(served.status(&request).await, ApprovalStatus::Pending);
+    let (answer, request) = decide(fill(largest + 100_000)).await;
+    assert_eq!((answer.status, &*answer.problem()), (413, "too_large"));
+    assert_eq!(served.status(&request).await, ApprovalStatus::Pending);
+
+    let nested = (1..approval_runtime::arguments::MAX_DEPTH).fold(json!(1), |inner, _| json!([inner]));
+    assert_eq!(decide(json!({"a": nested})).await.0.status, 200, "the deepest too");
+    assert_eq!(decide(json!({"a": [nested]})).await.0.status, 400);
 }
 
 #[tokio::test]
@@ -287,7 +326,9 @@ async fn wrong_methods_name_the_right_ones() {
     let cases = [
         ("/", "GET,HEAD"),
         ("/style.css", "GET,HEAD"),
+        ("/approvals", "GET,HEAD"),
         ("/approvals/pending", "GET,HEAD"),
+        ("/approvals/events", "GET,HEAD"),
         (&one, "GET,HEAD"),
         (&decide, "POST"),
     ];
@@ -303,7 +344,7 @@ async fn wrong_methods_name_the_right_ones() {
             }
         }
     }
-    for target in ["/approvals", "/approvals/", "/approvals/pending/", "/approve", "//", "/approvals/1/decide/now"] {
+    for target in ["/approvals/", "/approvals/pending/", "/approvals/events/", "/approve", "//", "/approvals/1/decide/now"] {
         let answer = served.get(target).await;
         assert_eq!((answer.status, &*answer.problem()), (404, "not_found"), "{target}");
     }
