@@ -4,7 +4,7 @@ use std::process::Command;
 
 use crate::command::{cargo, passes, root};
 
-/// What the gate's own program measures; `floor` is a program of its own, `article` the Python port.
+/// What the gate's own program measures; `http` and `floor` are programs of their own, `article` the Python port.
 const FIGURES: &[(&str, &str)] = &[
     ("pass", "a call that passes through against the bare function"),
     ("auto", "an auto-approved call against serialising, hashing, parsing"),
@@ -12,6 +12,7 @@ const FIGURES: &[(&str, &str)] = &[
     ("cycles", "full cycles a second at 64 and 1,024 callers"),
     ("waiting", "1,000 and 100,000 calls waiting: processor time and memory"),
     ("million", "1,000,000 calls waiting (not among the default figures)"),
+    ("http", "decisions and pages over HTTP against bare axum handlers and the article's endpoint"),
     ("floor", "only the least program that does the work"),
     ("article", "the article's system in Python, where there is a python3"),
 ];
@@ -29,13 +30,17 @@ pub(crate) fn run(names: &[String]) -> bool {
         return false;
     }
     let wants = |name: &str| names.iter().any(|wanted| wanted == name);
-    let gate: Vec<&str> = names.iter().map(String::as_str).filter(|name| !matches!(*name, "floor" | "article")).collect();
+    let gate: Vec<&str> =
+        names.iter().map(String::as_str).filter(|name| !matches!(*name, "http" | "floor" | "article")).collect();
     let mut passed = true;
     if wants("floor") {
-        passed &= passes(&mut program("floor"));
+        passed &= passes(&mut program("approval-runtime", "floor"));
     }
     if names.is_empty() || !gate.is_empty() {
-        passed &= passes(program("gate").arg("--").args(gate));
+        passed &= passes(program("approval-runtime", "gate").arg("--").args(gate));
+    }
+    if names.is_empty() || wants("http") {
+        passed &= passes(&mut program("approval-server", "http"));
     }
     if names.is_empty() || wants("article") {
         passed &= article();
@@ -43,8 +48,8 @@ pub(crate) fn run(names: &[String]) -> bool {
     passed
 }
 
-fn program(name: &str) -> Command {
-    cargo(["bench", "--quiet", "--package", "approval-runtime", "--bench", name])
+fn program(package: &str, name: &str) -> Command {
+    cargo(["bench", "--quiet", "--package", package, "--bench", name])
 }
 
 fn article() -> bool {

@@ -75,10 +75,10 @@ impl Row {
 }
 
 /// Prints the machine, and the head of the table.
-pub(crate) fn print_head() {
+pub(crate) fn print_head(own: &str) {
     let cores = thread::available_parallelism().map_or(0, NonZero::get);
     println!("{}, {cores} cores, {}; {RUNS} runs of each, in turn; median (minimum–maximum)\n", processor(), compiler());
-    println!("| | approval-runtime | against | |\n|---|---:|---:|---:|");
+    println!("| | {own} | against | |\n|---|---:|---:|---:|");
 }
 
 fn processor() -> String {

@@ -38,7 +38,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_time().build()?;
     let bench = Bench { runtime, gate };
 
-    figures::print_head();
+    figures::print_head("approval-runtime");
     if all || wants("pass") {
         for kib in [1, 4, 16, 64] {
             bench.pass(kib)?.print();
