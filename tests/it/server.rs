@@ -18,7 +18,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use approval_runtime::{ApprovalGate, ApprovalRequest, ApprovalStatus, NewRequest, Reviewer, Tool};
-use approval_server::Server;
+use approval_server::{Bound, Server};
 use serde_json::{Value, json};
 
 use crate::support::{Answer, Call};
@@ -44,6 +44,21 @@ async fn served_by(settings: impl FnOnce(Server) -> Server) -> Served {
     let served = Served { gate, address: bound.address(), token, link: bound.link() };
     tokio::spawn(bound.serve());
     served
+}
+
+/// Serves this gate.
+async fn served_at(gate: ApprovalGate) -> Served {
+    let (served, serving) = bound_at(gate).await;
+    tokio::spawn(serving.serve());
+    served
+}
+
+/// Binds a server for this gate, which nobody serves yet.
+async fn bound_at(gate: ApprovalGate) -> (Served, Bound) {
+    let alice = Reviewer::new("alice").role("finance");
+    let bound = Server::new(gate.clone()).reviewer(alice).bind("127.0.0.1:0").await.expect("a free port on loopback");
+    let token = bound.token().unwrap_or_default().to_owned();
+    (Served { gate, address: bound.address(), token, link: bound.link() }, bound)
 }
 
 fn gate() -> ApprovalGate {
@@ -137,7 +152,7 @@ impl Browser<'_> {
     /// Follows a form's answer back to the page.
     async fn follow(&self, answer: &Answer) -> String {
         assert_eq!(answer.status, 303, "{}", answer.text());
-        let location = answer.header("location").expect("a place to go");
+        let location = answer.header("location").and_then(|location| location.strip_suffix("#news")).expect("a place to go");
         self.page(&format!("/{}", location.strip_prefix("../../").expect("the page"))).await
     }
 }

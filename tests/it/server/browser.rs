@@ -121,6 +121,8 @@ impl Window {
 pub(super) fn resolve(base: &str, reference: &str) -> String {
     assert!(!reference.starts_with('/') && !reference.contains(':'), "{reference} is not relative");
     let base = base.split('?').next().unwrap_or_default();
+    // What leads to a place on the page stays in the browser.
+    let reference = reference.split('#').next().unwrap_or_default();
     let mut folders: Vec<_> = base.split('/').collect();
     folders.pop();
     let (path, query) = reference.split_once('?').map_or((reference, None), |(path, query)| (path, Some(query)));

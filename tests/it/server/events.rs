@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use approval_runtime::{ApprovalGate, BoxFuture, Decision, NewRequest, Notice, Notifier, NotifyError, Reviewer, Tool};
-use approval_server::Server;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -114,10 +113,7 @@ impl Notifier for Half {
 #[tokio::test]
 async fn deliveries_name_their_channel() {
     let gate = ApprovalGate::builder().notifier(Half("mail")).notifier(Half("phone")).build().expect("in order");
-    let bound = Server::new(gate.clone()).bind("127.0.0.1:0").await.expect("a free port");
-    let token = bound.token().expect("made").to_owned();
-    let served = Served { gate, address: bound.address(), token, link: bound.link() };
-    tokio::spawn(bound.serve());
+    let served = super::served_at(gate).await;
     let mut stream = Stream::with_token(&served).await;
     let request = served.ask_mail().await;
     let mut told = Vec::new();
@@ -211,9 +207,7 @@ async fn streams_end_with_their_server() {
     for graceful in [true, false] {
         let gate = super::gate();
         let mut events = gate.events();
-        let bound = Server::new(gate.clone()).bind("127.0.0.1:0").await.expect("a free port");
-        let token = bound.token().expect("made").to_owned();
-        let served = Served { gate, address: bound.address(), token, link: bound.link() };
+        let (served, bound) = super::bound_at(gate).await;
         let (stop, stopped) = oneshot::channel::<()>();
         let serving = tokio::spawn(bound.serve_until(async { drop(stopped.await) }));
         let mut stream = Stream::with_token(&served).await;

@@ -1,7 +1,6 @@
 //! Lists of requests over HTTP, page by page.
 
 use approval_runtime::{ApprovalGate, ApprovalPolicy, ApprovalStatus, Decision, Reviewer, Tool};
-use approval_server::Server;
 use serde_json::{Value, json};
 
 use super::{Served, served};
@@ -52,10 +51,7 @@ async fn links_lead_through_all_pages() {
 async fn decided_requests_are_found_by_status() {
     let policy = ApprovalPolicy::new().add_auto_approve_rule("greet", "greetings are free", |_: &Value| true);
     let gate = ApprovalGate::builder().tool(Tool::named("greet")).policy(policy).without_notifier().build().expect("in order");
-    let bound = Server::new(gate.clone()).bind("127.0.0.1:0").await.expect("a free port");
-    let token = bound.token().expect("made").to_owned();
-    let served = Served { gate: gate.clone(), address: bound.address(), token, link: bound.link() };
-    tokio::spawn(bound.serve());
+    let served = super::served_at(gate.clone()).await;
     gate.call(Tool::named("greet"), json!({}), async |_: Value| Ok::<_, approval_runtime::Refusal>(())).await.expect("allowed");
     let rejected = served.ask_mail().await;
     gate.decide(rejected.id(), Decision::reject(Reviewer::new("bob"))).await.expect("it waits");

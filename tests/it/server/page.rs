@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
-use approval_runtime::{Agent, ApprovalStatus, Decision, NewRequest, Reviewer, Tool};
-use serde_json::json;
+use approval_runtime::{
+    Agent, ApprovalGate, ApprovalGateBuilder, ApprovalPolicy, ApprovalStatus, Decision, NewRequest, Refusal, Reviewer, Tool,
+};
+use serde_json::{Value, json};
 
 use super::{decide_path, hidden, pass, served};
 
@@ -143,4 +145,111 @@ async fn ended_session_says_so() {
     let answer = served.anonymous("POST", &decide_path(&request)).header("Cookie", "approvals_1=0").form(&fields).send().await;
     assert_eq!(answer.status, 401);
     assert!(answer.text().contains("Nothing was decided") && answer.text().contains("Open the link"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn page_leads_to_those_it_does_not_show() {
+    let served = served().await;
+    let browser = served.sign_in().await;
+    let mut asked = Vec::new();
+    for _ in 0..137 {
+        tokio::time::advance(Duration::from_millis(1)).await;
+        asked.push(served.ask_mail().await);
+    }
+    let card = |request: &approval_runtime::ApprovalRequest| format!("id=\"call-{}\"", request.id());
+    let page = browser.page("/").await;
+    assert!(page.contains("137 calls wait") && page.contains("37 more wait"), "{page}");
+    assert!(page.contains(&card(&asked[99])) && !page.contains(&card(&asked[100])));
+
+    let (_, next) = page.split_once("<a href=\"page?after=").expect("a way on");
+    let after = next.split('"').next().expect("a cursor");
+    let page = browser.page(&format!("/page?after={after}")).await;
+    assert!(page.contains("37 more calls wait") && page.contains("Show those that have waited longest"), "{page}");
+    assert!(page.contains(&card(&asked[100])) && page.contains(&card(&asked[136])) && !page.contains(&card(&asked[99])));
+
+    // Deciding there leads back there.
+    let (_, form) = page.split_once(&format!("action=\"approvals/{}/decide\"", asked[101].id())).expect("a form");
+    let fields = ["key", "digest", "after"].map(|name| (name, hidden(form, name)));
+    let call = browser.call("POST", &decide_path(&asked[101])).form(&[&fields[..], &[("decision", "reject")]].concat());
+    let page = browser.follow(&call.send().await).await;
+    let at = |text: &str| page.find(text).unwrap_or_else(|| panic!("{text} is not on the page"));
+    assert!(at(&card(&asked[100])) < at("was rejected by you") && at("was rejected by you") < at(&card(&asked[102])));
+    assert!(!page.contains(&card(&asked[99])));
+}
+
+/// A press leads back to where its card stood, so that the next one follows what is said about it.
+#[tokio::test(start_paused = true)]
+async fn news_stands_where_the_card_stood() {
+    let served = served().await;
+    let browser = served.sign_in().await;
+    let mut cards = Vec::new();
+    for _ in 0..3 {
+        tokio::time::advance(Duration::from_millis(1)).await;
+        cards.push(served.ask(Tool::named("pay").quorum(2), json!({})).await);
+    }
+    let order = |page: &str| {
+        let mut found: Vec<_> = cards.iter().map(|card| (page.find(&format!("id=\"call-{}\"", card.id())), "card")).collect();
+        found.push((page.find("id=\"news\""), "news"));
+        found.retain(|(at, _)| at.is_some());
+        found.sort();
+        found.into_iter().map(|(_, what)| what).collect::<Vec<_>>()
+    };
+    let page = browser.follow(&browser.press(&cards[1], "approve", "").await).await;
+    assert_eq!(order(&page), ["card", "news", "card", "card"], "it still waits: above its own card");
+    let page = browser.follow(&browser.press(&cards[2], "reject", "").await).await;
+    assert_eq!(order(&page), ["card", "card", "news"]);
+    let page = browser.follow(&browser.press(&cards[0], "reject", "").await).await;
+    assert_eq!(order(&page), ["news", "card"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn page_tells_what_was_decided() {
+    let policy = ApprovalPolicy::new().add_auto_approve_rule("greet", "it is \"free\"", |_: &Value| true).add_deny_rule(
+        "pay",
+        "not over <b>100",
+        |args: &Value| args["amount"] == 101,
+    );
+    let tools = || [Tool::named("greet"), Tool::named("pay")];
+    let gate = tools().into_iter().fold(ApprovalGate::builder(), ApprovalGateBuilder::tool);
+    let served = super::served_at(gate.policy(policy).without_notifier().build().expect("in order")).await;
+    let browser = served.sign_in().await;
+    assert!(!browser.page("/").await.contains("Decided recently"));
+
+    let eve = Reviewer::new("e\u{202e}ve");
+    let rejected = served.ask(Tool::named("pay"), json!({"amount": 5})).await;
+    served.gate.decide(rejected.id(), Decision::reject(eve).comment("canary-7f3a")).await.expect("it waits");
+    served.gate.create_request(NewRequest::new(Tool::named("pay"), json!({"amount": 101}))).await.expect_err("denied");
+    let page = browser.page("/").await;
+    for text in ["Refused by the rule ", "not over &lt;b&gt;100", "Rejected by ", r"\u{202E}"] {
+        assert!(page.contains(text), "{text} is not in {page}");
+    }
+    for _ in 0..30 {
+        tokio::time::advance(Duration::from_millis(1)).await;
+        let body = async |_: Value| Ok::<_, Refusal>(());
+        served.gate.call(Tool::named("greet"), json!({}), body).await.expect("allowed");
+    }
+    let withdrawn = served.ask(Tool::named("pay"), json!({"amount": 6})).await;
+    served.gate.cancel(withdrawn.id(), "operator").await.expect("it waits");
+
+    let page = browser.page("/").await;
+    let (_, past) = page.split_once("Decided recently").expect("a list");
+    assert_eq!(past.matches("<li>").count(), 20, "{past}");
+    assert_eq!(past.matches("Allowed by the rule").count(), 19);
+    assert!(past.find("Withdrawn.") < past.find("Allowed by the rule"), "the last one comes first");
+    assert!(past.contains("It ran.") && past.contains(&format!("href=\"approvals/{}\"", withdrawn.id())));
+
+    // What people decided is there however often rules decide.
+    tokio::time::advance(Duration::from_secs(1)).await;
+    let late = served.ask(Tool::named("pay"), json!({"amount": 7})).await;
+    for _ in 0..30 {
+        tokio::time::advance(Duration::from_millis(1)).await;
+        let body = async |_: Value| Ok::<_, Refusal>(());
+        served.gate.call(Tool::named("greet"), json!({}), body).await.expect("allowed");
+    }
+    let eve = Reviewer::new("e\u{202e}ve");
+    served.gate.decide(late.id(), Decision::reject(eve).comment("canary-7f3a")).await.expect("it waits");
+    let page = browser.page("/").await;
+    let (_, past) = page.split_once("Decided recently").expect("a list");
+    assert!(past.find("Rejected by") < past.find("Allowed by the rule") && !past.contains('\u{202e}'), "{past}");
+    assert!(!page.contains("canary-7f3a") && !page.contains("<b>"));
 }
