@@ -64,7 +64,9 @@
 //! | `POST /sign-in`, `POST /sign-out` | token, session | the page's forms |
 //! | `GET /style.css` | none | what the page looks like |
 //! | `GET /healthz` | none | `{"status":"ok"}`, or `503` when the store does not answer |
-//! | `GET /approvals/pending` | session or token | the pending requests, a JSON array, oldest first |
+//! | `GET /approvals/pending?limit=&after=` | session or token | the pending requests, a JSON array, oldest first |
+//! | `GET /approvals?status=&limit=&after=` | session or token | requests by status, or all that are kept, newest first |
+//! | `GET /approvals/events` | session or token | what happens, as server-sent events |
 //! | `GET /approvals/{id}` | session or token | one request |
 //! | `POST /approvals/{id}/decide` | token; the page's form: session | takes a decision, returns the request |
 //!
@@ -82,6 +84,32 @@
 //! Whatever the route, a request is refused whose `Host` is not one of the server's names, and one that changes something
 //! and comes from another site's page. After 100 wrong tokens in a minute the next are answered with `429`; a right one is
 //! always taken.
+//!
+//! # Pages
+//!
+//! A list holds `limit` requests, 100 unless the query says otherwise and 1,000 at most, or fewer that make about 1 MiB. While
+//! there are more, `Link` says where, relative to the list's own address; its `after` is a place in the order, which holds
+//! whatever comes and goes meanwhile. What rules let through, with the rule and the version of the policy:
+//!
+//! ```sh
+//! curl -i -H "Authorization: Bearer $TOKEN" 'http://127.0.0.1:7878/approvals?status=auto_approved&limit=20'
+//! # link: <?status=auto_approved&limit=20&after=…>; rel="next"
+//! ```
+//!
+//! # Live events
+//!
+//! ```sh
+//! curl -N -H "Authorization: Bearer $TOKEN" http://127.0.0.1:7878/approvals/events
+//! # event: requested
+//! # data: {"id":"…","tool_name":"refund",…}
+//! ```
+//!
+//! The event's name is the [kind](approval_runtime::EventKind::as_str), its data the request right after, in one line. With
+//! `delivered` and `not_delivered` comes a field `delivery`, which names the channel and the error. An event `missed` says how
+//! many a reader was too slow for: read the lists again then. Open the stream before you read a list, and nothing falls
+//! between the two. Up to 64 readers are served, each for an hour; an `EventSource` comes again by itself. The streams end
+//! with the server, and where its router is mounted with the gate: let your app call
+//! [`ApprovalGate::shutdown`](approval_runtime::ApprovalGate::shutdown) before it waits for its connections.
 //!
 //! # Without authentication
 //!
