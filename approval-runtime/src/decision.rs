@@ -1,5 +1,6 @@
 //! [`Decision`], [`Reviewer`] and [`Vote`]: what a reviewer says.
 
+use std::fmt;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
@@ -77,7 +78,9 @@ pub enum Answer {
 /// Decision::approve(Reviewer::new("alice"), request.digest()).comment("as agreed on the phone")
 /// # }
 /// ```
-#[derive(Clone, Debug)]
+///
+/// `Debug` shows no value of edited arguments.
+#[derive(Clone)]
 #[must_use = "a decision does nothing until it is given to `ApprovalGate::decide`"]
 pub struct Decision {
     pub(crate) reviewer: Reviewer,
@@ -86,6 +89,18 @@ pub struct Decision {
     pub(crate) comment: Option<Box<str>>,
     pub(crate) edited_arguments: Option<Value>,
     pub(crate) door: &'static str,
+}
+
+impl fmt::Debug for Decision {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Decision")
+            .field("reviewer", &self.reviewer)
+            .field("answer", &self.answer)
+            .field("digest", &self.digest)
+            .field("edits", &self.edited_arguments.is_some())
+            .field("door", &self.door)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Decision {

@@ -1,5 +1,7 @@
 //! Requests that no call waits for.
 
+use std::fmt;
+
 use serde_json::Value;
 
 use super::waiting::watch;
@@ -12,13 +14,21 @@ use crate::request::{ApprovalRequest, ApprovalStatus, RequestId, Verdict};
 use crate::tool::Tool;
 
 /// What a request is made from, for [`ApprovalGate::create_request`].
-#[derive(Clone, Debug)]
+///
+/// `Debug` shows no argument's value.
+#[derive(Clone)]
 #[must_use = "a request is made by `ApprovalGate::create_request`"]
 pub struct NewRequest {
     tool: Tool,
     arguments: Value,
     agent: Option<Agent>,
     reason: Option<Box<str>>,
+}
+
+impl fmt::Debug for NewRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NewRequest").field("tool", &self.tool.name()).field("agent", &self.agent).finish_non_exhaustive()
+    }
 }
 
 impl NewRequest {

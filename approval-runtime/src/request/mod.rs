@@ -218,7 +218,8 @@ pub struct Execution {
 }
 
 /// What was asked. It never changes.
-#[derive(Debug)]
+///
+/// `Debug` shows no argument's value, and so not the reason either: it is made of them.
 pub struct Ask {
     pub(crate) id: RequestId,
     pub(crate) namespace: Arc<str>,
@@ -230,6 +231,20 @@ pub struct Ask {
     pub(crate) created_at: DateTime<Utc>,
     pub(crate) policy_version: u32,
     pub(crate) incarnation: u64,
+}
+
+impl fmt::Debug for Ask {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Ask")
+            .field("id", &self.id)
+            .field("namespace", &self.namespace)
+            .field("tool", &self.tool.name())
+            .field("arguments", &self.arguments)
+            .field("agent", &self.agent)
+            .field("call_id", &self.call_id)
+            .field("created_at", &self.created_at)
+            .finish_non_exhaustive()
+    }
 }
 
 /// How and by whom a request was decided.
