@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::Asked;
 use crate::agent::Agent;
-use crate::arguments::{Capture, Captured, Decoder, Invalid};
+use crate::arguments::{Capture, Captured, Decoder, Hidden, Invalid};
 use crate::boxed::BoxFuture;
 use crate::gate::{ApprovalGate, Asking};
 use crate::policy::{Judgement, Ruling};
@@ -129,11 +129,7 @@ impl<'a> Capturing<'a> {
         // A policy that lets the tool pass would not have led here; if it did, people are asked.
         let (judgement, policy_version) = self.judged.unwrap_or((Judgement::Ask, 0));
         let Captured { arguments, hidden } = captured;
-        // Secrets come out before anything is cut, so that none is left in part.
-        let reason = self.reason.map(|reason| match &hidden {
-            Some(hidden) => short(hidden.scrub(&reason)),
-            None => short(reason),
-        });
+        let reason = self.reason.map(|words| reason(words, hidden.as_deref()));
         let call_id = self.call_id.or_else(|| self.agent.and_then(Agent::call).map(Into::into));
         Ok(Asked {
             gate: self.gate.clone(),
@@ -163,7 +159,12 @@ fn describe(error: &Invalid) -> Box<str> {
 /// The most characters of a reason: it holds the agent's text, and reviewers read the arguments first.
 const MAX_REASON: usize = 500;
 
-fn short(reason: Box<str>) -> Box<str> {
+/// Makes a reason of these words, without what is hidden. That comes out before anything is cut, so that none is left in part.
+pub(super) fn reason(words: Box<str>, hidden: Option<&Hidden>) -> Box<str> {
+    let reason = match hidden {
+        Some(hidden) => hidden.scrub(&words),
+        None => words,
+    };
     match reason.char_indices().nth(MAX_REASON) {
         None => reason,
         Some(_) => reason.chars().take(MAX_REASON - 1).chain(['…']).collect::<String>().into(),

@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde_json::Value;
 
+use super::capturing;
 use super::waiting::watch;
 use crate::agent::Agent;
 use crate::arguments::{Capture, Captured};
@@ -43,7 +44,7 @@ impl NewRequest {
         self
     }
 
-    /// Says why, for reviewers.
+    /// Says why, for reviewers: up to 500 characters, without what is redacted in the arguments.
     pub fn reason(mut self, reason: impl Into<Box<str>>) -> Self {
         self.reason = Some(reason.into());
         self
@@ -69,7 +70,8 @@ impl ApprovalGate {
         let paths: Vec<_> = tool.redacted_paths().collect();
         let mut capture = Capture::new(self.capture_settings(&paths));
         capture.whole(&arguments);
-        let Captured { arguments, .. } = capture.finish().map_err(unrepresentable)?;
+        let Captured { arguments, hidden } = capture.finish().map_err(unrepresentable)?;
+        let reason = reason.map(|words| capturing::reason(words, hidden.as_deref()));
         let ruling = self.ruling(agent.as_ref(), tool.name());
         let (verdict, policy_version) = match ruling {
             Ruling::Pass => (Verdict::Ask, 0),
