@@ -121,7 +121,7 @@ mod wait;
 pub mod __private;
 
 pub use crate::agent::Agent;
-pub use crate::arguments::{Arguments, Digest, Invalid};
+pub use crate::arguments::{Arguments, Digest, Flag, Flags, Invalid};
 pub use crate::boxed::BoxFuture;
 pub use crate::call::{CallError, NewRequest};
 pub use crate::decision::{Answer, Decision, Reviewer, Vote};

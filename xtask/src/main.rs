@@ -3,6 +3,7 @@
 mod bench;
 mod command;
 mod ecosystem;
+mod look_alikes;
 mod release;
 mod test;
 mod tools;
@@ -16,6 +17,7 @@ Usage: cargo xtask <command>
   test [step ..]     everything CI runs, or only the steps named
   bench [figure ..]  the figures of the README, or only those named
   ecosystem          the attribute in rmcp, rig, adk-rust and swiftide: tests/ecosystem
+  look-alikes        writes the table of the characters that look like ASCII anew
   bless              writes the expected .stderr of every tests/ui/fail case anew; read the diff
   help               this text
 ";
@@ -28,6 +30,7 @@ fn main() -> ExitCode {
         Some("test") => test::run(&rest),
         Some("bench") => bench::run(&rest),
         Some("ecosystem") => ecosystem::run(),
+        Some("look-alikes") => look_alikes::write(),
         Some("bless") => bless(),
         None | Some("help" | "--help" | "-h") => {
             print!("{HELP}\n{}\n{}", test::help(), bench::help());

@@ -9,8 +9,10 @@ mod decode;
 mod diagnose;
 mod digest;
 pub mod display;
+mod flags;
 mod invalid;
 mod key;
+mod look;
 mod redact;
 mod slot;
 pub mod strict;
@@ -31,6 +33,7 @@ use writer::{Slots, Writer, Written};
 pub use capture::Capture;
 pub use decode::Decoder;
 pub use digest::{Digest, ParseDigestError};
+pub use flags::{Flag, Flags};
 pub use invalid::{Invalid, Path};
 pub use redact::{Hidden, RedactionKey, SECRET_NAMES, SecretNames};
 
@@ -157,6 +160,15 @@ impl Arguments {
     #[must_use]
     pub const fn is_redacted(&self) -> bool {
         self.redacted
+    }
+
+    /// What about the arguments can mislead who reads them: the flags of every string and of every name, at any depth.
+    ///
+    /// Not kept: each call reads the text once. It allocates nothing.
+    #[must_use]
+    pub fn flags(&self) -> Flags {
+        let redacted = if self.redacted { Flag::Redacted.into() } else { Flags::NONE };
+        flags::of_canonical(&self.canonical).union(redacted)
     }
 
     /// The arguments as a JSON value, with `{"$redacted": "<hash>"}` where one is redacted.

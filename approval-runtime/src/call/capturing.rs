@@ -115,6 +115,7 @@ impl<'a> Capturing<'a> {
             rule(decoder).map_err(|error| describe(&error))
         };
         let judgement = rules.judge(self.tool, &json, Some(&mut typed));
+        let judgement = judgement.unless_flagged(|| captured.arguments.flags());
         self.judged = Some((judgement, rules.version()));
     }
 

@@ -11,12 +11,14 @@ use serde_json::Value;
 
 pub use self::rule::{Answers, AutoApproveRule};
 use self::rule::{Rule, Says};
+use crate::arguments::Flags;
 use crate::tool::Tool;
 
 /// The rules that people wrote, for all agents or for one.
 ///
 /// The order is fixed: a deny rule beats everything, an ask rule marked *always* beats every allowance, an ask rule beats an
-/// allow rule, and what no rule speaks about gets the default. A rule that errors or panics means *ask*.
+/// allow rule, and what no rule speaks about gets the default. A rule that errors or panics means *ask*, and so does a call
+/// that a rule allows but whose arguments have a [flag](crate::Flag) that a person has to look at.
 ///
 /// ```
 /// use approval_runtime::ApprovalPolicy;
@@ -158,7 +160,10 @@ impl ApprovalPolicy {
         let policy = Compiled::new(self, None, [&tool]);
         match policy.rules(tool.name()) {
             Ruling::Pass => false,
-            Ruling::Judge(rules) => matches!(rules.judge(&tool, arguments, None), Judgement::Ask),
+            Ruling::Judge(rules) => {
+                let judgement = rules.judge(&tool, arguments, None);
+                matches!(judgement.unless_flagged(|| Flags::of_value(arguments)), Judgement::Ask)
+            }
         }
     }
 
@@ -180,6 +185,16 @@ pub(crate) enum Judgement {
     Deny(Arc<str>),
     Ask,
     Allow(Arc<str>),
+}
+
+impl Judgement {
+    /// Leaves it to people where a rule allows what can mislead who reads it: a rule compares what it was written for.
+    pub(crate) fn unless_flagged(self, flags: impl FnOnce() -> Flags) -> Self {
+        match self {
+            Self::Allow(_) if !flags().allows_auto_approval() => Self::Ask,
+            judgement => judgement,
+        }
+    }
 }
 
 /// What the policy says about a tool, before it has seen arguments.

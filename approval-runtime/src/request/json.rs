@@ -7,7 +7,7 @@ use serde::ser::SerializeSeq;
 use serde::{Serialize, Serializer};
 
 use super::{ApprovalRequest, ApprovalStatus, EndedBecause, Execution, RequestId};
-use crate::arguments::{Arguments, Digest};
+use crate::arguments::{Arguments, Digest, Flags};
 use crate::decision::Vote;
 use crate::tool::Effect;
 
@@ -47,6 +47,7 @@ struct Json<'a> {
     effect: Effect,
     expires_at: Time,
     digest: Digest,
+    flags: Flags,
     not_reviewed: &'a [&'static str],
     tool_fingerprint: Digest,
     matched_rule: Option<&'a str>,
@@ -131,6 +132,7 @@ impl Serialize for ApprovalRequest {
             effect: tool.stake(),
             expires_at: Time(self.expires_at()),
             digest: self.digest(),
+            flags: self.flags(),
             not_reviewed: tool.not_reviewed(),
             tool_fingerprint: tool.fingerprint(),
             matched_rule: self.matched_rule(),

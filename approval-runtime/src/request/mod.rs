@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 pub use self::lifecycle::{Change, Conflict, Event, Guard, Outcome, Transition, Verdict, apply, open};
 use crate::agent::Agent;
-use crate::arguments::{Arguments, Digest, display};
+use crate::arguments::{Arguments, Digest, Flags, display};
 use crate::decision::{Reviewer, Vote};
 use crate::tool::{Tool, ToolRef};
 
@@ -381,6 +381,13 @@ impl ApprovalRequest {
         self.effective_arguments().digest()
     }
 
+    /// Returns what about [`effective_arguments`](Self::effective_arguments) can mislead who reads them. A
+    /// [fact](Self::facts) has its own part of it.
+    #[must_use]
+    pub fn flags(&self) -> Flags {
+        self.effective_arguments().flags()
+    }
+
     /// Returns the first eight digits of the digest, for people to compare between two places.
     #[must_use]
     pub fn short_code(&self) -> String {
@@ -527,12 +534,12 @@ impl ApprovalRequest {
         let mut facts = Vec::with_capacity(fields.len());
         for argument in self.tool().arguments() {
             if let Some(value) = fields.remove(argument.name()) {
-                facts.push(Fact { name: display::name(argument.name()), value: display::value(&value) });
+                facts.push(Fact::new(argument.name(), &value));
             }
         }
         let mut rest: Vec<_> = fields.into_iter().collect();
         rest.sort_by(|a, b| a.0.cmp(&b.0));
-        facts.extend(rest.into_iter().map(|(name, value)| Fact { name: display::name(&name), value: display::value(&value) }));
+        facts.extend(rest.iter().map(|(name, value)| Fact::new(name, value)));
         facts
     }
 }
@@ -545,6 +552,15 @@ pub struct Fact {
     pub name: String,
     /// Its whole value.
     pub value: String,
+    /// What about the two can mislead who reads them.
+    pub flags: Flags,
+}
+
+impl Fact {
+    fn new(name: &str, value: &serde_json::Value) -> Self {
+        let flags = display::flags(name).union(Flags::of_value(value));
+        Self { name: display::name(name), value: display::value(value), flags }
+    }
 }
 
 #[cfg(test)]

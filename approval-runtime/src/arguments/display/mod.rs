@@ -7,10 +7,10 @@
 
 use std::fmt::Write as _;
 
-use serde_json::Value;
-use unicode_properties::{GeneralCategory as Category, UnicodeGeneralCategory as _};
-
+use super::flags::Flags;
+use super::look::{Looks, Trait};
 use super::slot::slot_of;
+use serde_json::Value;
 
 /// White space is folded from this many on.
 const RUN: usize = 9;
@@ -42,6 +42,20 @@ pub fn text(text: &str) -> String {
 pub fn name(name: &str) -> String {
     let shown = text(name);
     if shown.len() == name.len() + 2 { name.to_owned() } else { shown }
+}
+
+/// Returns what about a text can mislead who reads it.
+///
+/// # Examples
+///
+/// ```
+/// use approval_runtime::arguments::{Flag, display};
+///
+/// assert!(display::flags("rm -rf\u{200B} /").contains(Flag::Invisible));
+/// ```
+#[must_use]
+pub fn flags(text: &str) -> Flags {
+    Flags::of_text(text)
 }
 
 /// Shows a JSON value: compact, its strings and names in the display form, a redacted value as
@@ -105,6 +119,7 @@ fn is_plain(text: &[u8]) -> bool {
 }
 
 fn push_escaped(shown: &mut String, text: &str) {
+    let looks = Looks::get();
     let mut marks = 0;
     // What is not shown yet and stands for itself begins here.
     let mut plain = 0;
@@ -114,8 +129,8 @@ fn push_escaped(shown: &mut String, text: &str) {
             marks = 0;
             continue;
         }
-        let look = Look::of(char);
-        marks = if look.mark { marks + 1 } else { 0 };
+        let traits = looks.of(char).traits;
+        marks = if traits.has(Trait::MARK) { marks + 1 } else { 0 };
         let run = match char {
             ' ' | '\n' => text[at..].bytes().take_while(|&byte| byte == char as u8).count(),
             _ => 1,
@@ -123,7 +138,7 @@ fn push_escaped(shown: &mut String, text: &str) {
         for _ in 1..run {
             chars.next();
         }
-        let deceives = matches!(char, '"' | '\\') || look.hidden || marks >= MARK || run >= RUN;
+        let deceives = matches!(char, '"' | '\\') || traits.has(Trait::HIDDEN) || marks >= MARK || run >= RUN;
         if !deceives {
             continue;
         }
@@ -143,76 +158,5 @@ fn push_escaped(shown: &mut String, text: &str) {
     shown.push_str(&text[plain..]);
 }
 
-/// What a character looks like to a reader.
-struct Look {
-    /// It is not seen, or it looks like an ASCII space and is none.
-    hidden: bool,
-    /// It is drawn onto the character before it.
-    mark: bool,
-}
-
-impl Look {
-    fn of(char: char) -> Self {
-        if is_common(char) {
-            return Self { hidden: false, mark: false };
-        }
-        let category = char.general_category();
-        Self { hidden: is_hidden(category) || is_ignorable(char), mark: is_mark(category) }
-    }
-}
-
-const fn is_hidden(category: Category) -> bool {
-    matches!(
-        category,
-        Category::Control
-            | Category::Format
-            | Category::Surrogate
-            | Category::PrivateUse
-            | Category::Unassigned
-            | Category::LineSeparator
-            | Category::ParagraphSeparator
-            | Category::SpaceSeparator
-    )
-}
-
-const fn is_mark(category: Category) -> bool {
-    matches!(category, Category::NonspacingMark | Category::SpacingMark | Category::EnclosingMark)
-}
-
-/// Printable ASCII and the letters that most other text is made of, which need no look-up.
-const fn is_common(char: char) -> bool {
-    matches!(
-        char,
-        ' '..='~'
-            | '\u{C0}'..='\u{24F}'
-            | '\u{391}'..='\u{3A1}'
-            | '\u{3A3}'..='\u{3FF}'
-            | '\u{400}'..='\u{481}'
-            | '\u{5D0}'..='\u{5EA}'
-            | '\u{620}'..='\u{64A}'
-            | '\u{3041}'..='\u{3096}'
-            | '\u{30A0}'..='\u{30FF}'
-            | '\u{4E00}'..='\u{9FFF}'
-            | '\u{AC00}'..='\u{D7A3}'
-    )
-}
-
-/// The characters of Unicode's `Default_Ignorable_Code_Point` that have a category of visible
-/// characters, and the one blank that has neither: U+2800, a Braille pattern without dots.
-const fn is_ignorable(char: char) -> bool {
-    matches!(
-        char,
-        '\u{34F}'
-            | '\u{115F}'..='\u{1160}'
-            | '\u{17B4}'..='\u{17B5}'
-            | '\u{180B}'..='\u{180F}'
-            | '\u{2800}'
-            | '\u{3164}'
-            | '\u{FE00}'..='\u{FE0F}'
-            | '\u{FFA0}'
-            | '\u{E0100}'..='\u{E01EF}'
-    )
-}
-
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

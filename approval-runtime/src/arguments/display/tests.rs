@@ -1,9 +1,12 @@
 use proptest::prelude::*;
 
+use unicode_properties::UnicodeGeneralCategory as _;
+
 use super::*;
+use crate::arguments::look::{is_hidden, is_ignorable};
 
 /// Hostile and honest texts, by their names in the project's corpus, and what a reviewer is shown.
-const SHOWN: &[(&str, &str, &str)] = &[
+pub(in crate::arguments) const SHOWN: &[(&str, &str, &str)] = &[
     ("bidi-rlo-extension", "invoice\u{202E}fdp.exe", r#""invoice\u{202E}fdp.exe""#),
     ("bidi-rlo-amount", "pay \u{202E}000,01$\u{202C} to bob", r#""pay \u{202E}000,01$\u{202C} to bob""#),
     ("bidi-marks", "admin\u{200F}\u{61C}@corp.example", r#""admin\u{200F}\u{61C}@corp.example""#),
@@ -170,15 +173,6 @@ fn text_cannot_pose_as_redacted() {
     assert_eq!(value(&serde_json::json!({"$redacted": 1})), r#"{"$redacted":1}"#);
 }
 
-#[test]
-fn common_letters_are_seen() {
-    for char in every_char().filter(|char| *char > ' ' && is_common(*char)) {
-        let category = char.general_category();
-        let seen = !is_hidden(category) && !is_mark(category) && !is_ignorable(char);
-        assert!(seen, "{:X}", u32::from(char));
-    }
-}
-
 /// The ranges are Unicode's `Default_Ignorable_Code_Point` in full, and the empty Braille pattern.
 #[test]
 fn ignorable_text_is_escaped() {
@@ -234,7 +228,7 @@ proptest! {
 }
 
 /// Texts of what the display form treats apart.
-fn hostile() -> impl Strategy<Value = String> {
+pub(in crate::arguments) fn hostile() -> impl Strategy<Value = String> {
     let part = prop_oneof![
         any::<char>().prop_map(String::from),
         (prop::sample::select(vec![" ", "\n", "\u{301}", "\\", "\"", "\\u{41}", "\\s{9}"]), 0..20_usize)
