@@ -8,6 +8,7 @@ mod by_name;
 mod calls;
 mod edits;
 mod faults;
+mod flags;
 mod lifetimes;
 mod macros;
 mod notify;
