@@ -5,7 +5,7 @@
 #[path = "../../approval-runtime/benches/gate/counting.rs"]
 mod counting;
 
-use approval_runtime::{Agent, ApprovalGate, ApprovalPolicy, Decision, Refusal, Reviewer, requires_approval};
+use approval_runtime::{Agent, ApprovalGate, ApprovalPolicy, Arguments, Decision, Flag, Refusal, Reviewer, requires_approval};
 use counting::Counting;
 use tokio::task::yield_now;
 
@@ -48,6 +48,19 @@ async fn installed_gate_allocates_nothing() {
     gate.install().expect("no other test of this program installs one");
     assert_eq!(allocations_of_a_call().await, 0);
     assert_eq!(Agent::new("billing").scope(allocations_of_a_call()).await, 0);
+}
+
+/// Flags are looked for without asking for memory; but for the table that the first text past ASCII fills.
+#[test]
+fn flags_allocate_nothing() {
+    let arguments = |text: &str| Arguments::from_canonical(format!(r#"{{"text":"{text}"}}"#)).expect("it is canonical");
+    let russian = arguments("Отчёт за март, раураl");
+    assert!(russian.flags().contains(Flag::Confusable));
+    for arguments in [arguments("Hello"), arguments(r"bob\u001b[2J"), russian, arguments("東京 ＮＨＫ 👍")] {
+        let before = counting::calls();
+        let flags = arguments.flags();
+        assert_eq!(counting::calls() - before, 0, "{flags}");
+    }
 }
 
 /// Shows that the tests above can fail: the same call, asked about, is seen to allocate.

@@ -4,7 +4,7 @@ use std::process::Command;
 
 use crate::command::{cargo, passes, root};
 
-/// What the gate's own program measures; `http` and `floor` are programs of their own, `article` the Python port.
+/// What the gate's own program measures; `http`, `display` and `floor` are programs of their own, `article` the Python port.
 const FIGURES: &[(&str, &str)] = &[
     ("pass", "a call that passes through against the bare function"),
     ("auto", "an auto-approved call against serialising, hashing, parsing"),
@@ -13,6 +13,7 @@ const FIGURES: &[(&str, &str)] = &[
     ("waiting", "1,000 and 100,000 calls waiting: processor time and memory"),
     ("million", "1,000,000 calls waiting (not among the default figures)"),
     ("http", "decisions and pages over HTTP against bare axum handlers and the article's endpoint"),
+    ("display", "a KiB of several languages through flags and display form, against ASCII"),
     ("floor", "only the least program that does the work"),
     ("article", "the article's system in Python, where there is a python3"),
 ];
@@ -31,7 +32,7 @@ pub(crate) fn run(names: &[String]) -> bool {
     }
     let wants = |name: &str| names.iter().any(|wanted| wanted == name);
     let gate: Vec<&str> =
-        names.iter().map(String::as_str).filter(|name| !matches!(*name, "http" | "floor" | "article")).collect();
+        names.iter().map(String::as_str).filter(|name| !matches!(*name, "http" | "display" | "floor" | "article")).collect();
     let mut passed = true;
     if wants("floor") {
         passed &= passes(&mut program("approval-runtime", "floor"));
@@ -41,6 +42,9 @@ pub(crate) fn run(names: &[String]) -> bool {
     }
     if names.is_empty() || wants("http") {
         passed &= passes(&mut program("approval-server", "http"));
+    }
+    if names.is_empty() || wants("display") {
+        passed &= passes(&mut program("approval-runtime", "display"));
     }
     if names.is_empty() || wants("article") {
         passed &= article();

@@ -53,6 +53,14 @@ impl Trait {
         Self(self.0 | other.0)
     }
 
+    /// What letters may differ in that are counted together.
+    const COUNTED: Self = Self::WORD.or(Self::UNLIKE).or(Self::ANY_ALIKE).or(Self::DIGIT_ALIKE);
+
+    /// Whether it is a letter that needs no more than to be counted with others of its script.
+    pub(super) const fn is_letter_only(self) -> bool {
+        self.0 & !Self::COUNTED.0 == Self::LETTER.0
+    }
+
     /// Whether it has one of these.
     pub(super) const fn has(self, any: Self) -> bool {
         self.0 & any.0 != 0
@@ -67,18 +75,34 @@ impl Trait {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Look {
     pub(super) traits: Trait,
-    /// `Common` where it belongs to no script, or to several.
+    /// `Common` where it belongs to no script, or to several; `Han` for all that is written together with it.
     pub(super) script: Script,
+    /// Which of the scripts beside Han it is of, one bit each: these do not mix with each other.
+    pub(super) beside_han: u8,
 }
 
 /// The characters that are kept ready: every script in two bytes, those of South Asia, punctuation, symbols and Kana.
-const KEPT: usize = 0x3100;
+const KEPT: u32 = 0x3100;
+/// Behind them, those that are full or half as wide as others.
+const WIDE: std::ops::Range<u32> = 0xFF00..0xFFF0;
 
-static LOOKS: LazyLock<Box<[Look]>> = LazyLock::new(|| ('\0'..).take(KEPT).map(Look::find).collect());
+const LEN: usize = (KEPT + WIDE.end - WIDE.start) as usize;
+
+static LOOKS: LazyLock<Box<[Look; LEN]>> = LazyLock::new(|| {
+    let chars = (0..KEPT).chain(WIDE).filter_map(char::from_u32);
+    let looks: Box<[Look]> = chars.map(Look::find).collect();
+    looks.try_into().expect("no surrogate is among them")
+});
 
 /// Looks characters up.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Looks(&'static [Look]);
+#[derive(Clone, Copy)]
+pub(super) struct Looks(&'static [Look; LEN]);
+
+impl std::fmt::Debug for Looks {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Looks")
+    }
+}
 
 impl Looks {
     /// The first call fills a table of 50 KiB.
@@ -88,23 +112,38 @@ impl Looks {
 
     #[inline]
     pub(super) fn of(self, char: char) -> Look {
-        match self.0.get(char as usize) {
-            Some(look) => *look,
-            None => Look::beyond(char),
+        let code = u32::from(char);
+        if code < KEPT { self.0[code as usize] } else { self.beyond(char) }
+    }
+
+    /// Looks a character up that is two bytes long.
+    #[inline]
+    pub(super) fn of_two(self, [lead, next]: [u8; 2]) -> Look {
+        self.0[usize::from(lead & 0x1F) << 6 | usize::from(next & 0x3F)]
+    }
+
+    #[inline]
+    fn beyond(self, char: char) -> Look {
+        const SEEN: Trait = Trait::WORD.or(Trait::LETTER).or(Trait::UNLIKE);
+        match char {
+            '\u{4E40}'..='\u{9FFF}' => Look { traits: SEEN, script: Script::Han, beside_han: 0 },
+            '\u{AC00}'..='\u{D7A3}' => Look { traits: SEEN, script: Script::Han, beside_han: HANGUL },
+            '\u{FF00}'..'\u{FFF0}' => self.0[(u32::from(char) - WIDE.start + KEPT) as usize],
+            // These four look like ASCII.
+            '丅' | '丫' | '丶' | '丿' => Look::find(char),
+            '\u{3400}'..='\u{4DBF}' | '\u{4E00}'..='\u{4E3F}' => Look { traits: SEEN, script: Script::Han, beside_han: 0 },
+            _ => Look::find(char),
         }
     }
 }
 
 impl Look {
+    /// Whether it is counted with a letter that comes before.
     #[inline]
-    fn beyond(char: char) -> Self {
-        const SEEN: Trait = Trait::WORD.or(Trait::LETTER).or(Trait::UNLIKE);
-        match char {
-            // The few of them that look like ASCII come before.
-            '\u{4E40}'..='\u{9FFF}' => Self { traits: SEEN, script: Script::Han },
-            '\u{AC00}'..='\u{D7A3}' => Self { traits: SEEN, script: Script::Hangul },
-            _ => Self::find(char),
-        }
+    pub(super) const fn continues(self, letter: Self) -> bool {
+        let script = self.script as u16 ^ letter.script as u16;
+        let special = (self.traits.0 ^ letter.traits.0) & !Trait::COUNTED.0;
+        script | special == 0
     }
 
     /// Asks the libraries.
@@ -119,7 +158,8 @@ impl Look {
         let word = (mark || letter || digit) && !hidden;
         let digit_alike = is_in(alike::DIGITS, char);
         let alike = digit_alike || is_in(alike::LETTERS, char);
-        let (shared, script) = script_of(char);
+        let scripts = scripts(char);
+        let script = script_of(scripts);
         let traits = [
             (Trait::HIDDEN, hidden),
             (Trait::MARK, mark),
@@ -128,7 +168,7 @@ impl Look {
             (Trait::LETTER, word && letter),
             (Trait::DIGIT, digit),
             (Trait::RTL, word && letter && is_rtl(char)),
-            (Trait::SHARED, word && shared),
+            (Trait::SHARED, word && script.is_none()),
             (Trait::UNLIKE, word && !alike && !char.is_ascii()),
             (Trait::DIGIT_ALIKE, digit_alike),
             (Trait::DOT_ALIKE, is_in(alike::DOTS, char)),
@@ -137,7 +177,7 @@ impl Look {
             (kind_of_alike(char), word && alike && !mark),
         ];
         let traits = traits.iter().fold(Trait::NONE, |all, (one, holds)| all.or(one.when(*holds)));
-        Self { traits, script }
+        Self { traits, script: script.unwrap_or(Script::Common), beside_han: beside_han(scripts) }
     }
 }
 
@@ -152,12 +192,30 @@ pub(super) fn scripts(char: char) -> ScriptExtension {
     char.script_extension()
 }
 
-fn script_of(char: char) -> (bool, Script) {
-    let extension = char.script_extension();
-    match Script::try_from(extension) {
-        Ok(Script::Inherited) => (false, Script::Common),
-        Ok(script) => (false, script),
-        Err(()) => (true, Script::Common),
+/// The script of a character, `None` where it has several.
+fn script_of(scripts: ScriptExtension) -> Option<Script> {
+    match Script::try_from(scripts) {
+        Ok(Script::Inherited | Script::Common) => Some(Script::Common),
+        _ if scripts.iter().all(is_eastern) => Some(Script::Han),
+        single => single.ok(),
+    }
+}
+
+/// The scripts of Japanese, Chinese and Korean.
+fn is_eastern(script: Script) -> bool {
+    matches!(script, Script::Han | Script::Hiragana | Script::Katakana | Script::Hangul | Script::Bopomofo)
+}
+
+const KANA: u8 = 1;
+const HANGUL: u8 = 2;
+const BOPOMOFO: u8 = 4;
+
+fn beside_han(scripts: ScriptExtension) -> u8 {
+    match Script::try_from(scripts) {
+        Ok(Script::Hiragana | Script::Katakana) => KANA,
+        Ok(Script::Hangul) => HANGUL,
+        Ok(Script::Bopomofo) => BOPOMOFO,
+        _ => 0,
     }
 }
 

@@ -123,39 +123,63 @@ fn push_escaped(shown: &mut String, text: &str) {
     let mut marks = 0;
     // What is not shown yet and stands for itself begins here.
     let mut plain = 0;
-    let mut chars = text.char_indices();
-    while let Some((at, char)) = chars.next() {
-        if char.is_ascii_alphanumeric() {
+    let mut chars = text.chars();
+    loop {
+        let rest = chars.as_str();
+        let ascii = rest.bytes().take_while(|&byte| PLAIN[usize::from(byte)]).count();
+        if ascii > 0 {
             marks = 0;
-            continue;
+            chars = rest[ascii..].chars();
+        }
+        // Past ASCII, what is seen and no mark stands for itself too.
+        let char = loop {
+            match chars.next() {
+                Some(char) if !char.is_ascii() && !looks.of(char).traits.has(Trait::HIDDEN.or(Trait::MARK)) => marks = 0,
+                char => break char,
+            }
+        };
+        let Some(char) = char else { break };
+        let rest = chars.as_str();
+        let mut run = 1;
+        if matches!(char, ' ' | '\n') {
+            let more = rest.bytes().take_while(|&byte| byte == char as u8).count();
+            run += more;
+            chars = rest[more..].chars();
         }
         let traits = looks.of(char).traits;
         marks = if traits.has(Trait::MARK) { marks + 1 } else { 0 };
-        let run = match char {
-            ' ' | '\n' => text[at..].bytes().take_while(|&byte| byte == char as u8).count(),
-            _ => 1,
-        };
-        for _ in 1..run {
-            chars.next();
-        }
-        let deceives = matches!(char, '"' | '\\') || traits.has(Trait::HIDDEN) || marks >= MARK || run >= RUN;
-        if !deceives {
-            continue;
-        }
-        shown.push_str(&text[plain..at]);
-        plain = chars.offset();
-        match char {
-            ' ' => write!(shown, "\\s{{{run}}}").expect("a string takes every write"),
-            '\n' if run >= RUN => write!(shown, "\\N{{{run}}}").expect("a string takes every write"),
-            '\n' => shown.extend(std::iter::repeat_n("\\n", run)),
-            '\r' => shown.push_str("\\r"),
-            '\t' => shown.push_str("\\t"),
-            '"' => shown.push_str("\\\""),
-            '\\' => shown.push_str("\\\\"),
-            _ => write!(shown, "\\u{{{:X}}}", u32::from(char)).expect("a string takes every write"),
+        if matches!(char, '"' | '\\') || traits.has(Trait::HIDDEN) || marks >= MARK || run >= RUN {
+            let start = text.len() - rest.len() - char.len_utf8();
+            shown.push_str(&text[plain..start]);
+            push_escape(shown, char, run);
+            plain = text.len() - chars.as_str().len();
         }
     }
     shown.push_str(&text[plain..]);
+}
+
+/// The bytes that stand for themselves wherever they stand: printable ASCII that escapes nothing and does not fold.
+const PLAIN: [bool; 256] = {
+    let mut plain = [false; 256];
+    let mut byte = b'!';
+    while byte <= b'~' {
+        plain[byte as usize] = !matches!(byte, b'"' | b'\\');
+        byte += 1;
+    }
+    plain
+};
+
+fn push_escape(shown: &mut String, char: char, run: usize) {
+    match char {
+        ' ' => write!(shown, "\\s{{{run}}}").expect("a string takes every write"),
+        '\n' if run >= RUN => write!(shown, "\\N{{{run}}}").expect("a string takes every write"),
+        '\n' => shown.extend(std::iter::repeat_n("\\n", run)),
+        '\r' => shown.push_str("\\r"),
+        '\t' => shown.push_str("\\t"),
+        '"' => shown.push_str("\\\""),
+        '\\' => shown.push_str("\\\\"),
+        _ => write!(shown, "\\u{{{:X}}}", u32::from(char)).expect("a string takes every write"),
+    }
 }
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! What a text does that a reviewer might not see: [`Flag`] and [`Flags`].
 
+mod letters;
+mod plain;
 mod punctuation;
 mod scan;
 mod strings;
@@ -18,10 +20,10 @@ pub(super) use self::strings::of_canonical;
 ///
 /// Flags speak about one string or one name of a field; [`Arguments::flags`](super::Arguments::flags) has those of all of
 /// them. A call with any flag but [`Rtl`](Self::Rtl), [`Redacted`](Self::Redacted) and [`TooLong`](Self::TooLong) is never
-/// approved by a rule; one with any but [`Rtl`](Self::Rtl) is never approved from a notification, only from the full view.
+/// approved by a rule; one with any but [`Rtl`](Self::Rtl) is not for a button in a notification, only for the full view.
 ///
-/// Ordinary mail raises none, in any script. Where the letter of a definition would flag it, the variant says what is let
-/// through; whatever is let through is still written out by its number in the [display form](super::display).
+/// Ordinary mail raises none, in any script. Where a definition would flag it, the variant says what is let through; whatever
+/// is not seen is still written out by its number in the [display form](super::display).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Flag {
@@ -32,49 +34,53 @@ pub enum Flag {
     Bidi,
     /// A character that is not seen, or a space that is none: `alice\u{200B}@company.com` is not Alice.
     ///
-    /// Raised by format characters, unassigned and private-use ones, separators and spaces other than ASCII's, fillers,
+    /// Raised by format characters, unassigned and private-use ones, separators and spaces other than ASCII's, fillers and
     /// variation selectors. Look for `\u{..}` in the display form, and at what the value means without it.
     ///
-    /// Let through where writing needs them: a variation selector or joiner in an emoji, the ideographic space beside
-    /// Japanese or Chinese text, a no-break space before `! ? ; : »` or after `«`, a non-joiner between Arabic letters, a
-    /// joiner behind an Indic virama.
+    /// Let through where writing needs them:
+    ///
+    /// - a variation selector behind a pictogram, and a joiner between two: `❤️`;
+    /// - the ideographic space, in Japanese and Chinese text;
+    /// - a no-break space before `! ? ; : »` and behind `«`, between a number and its unit, behind an abbreviation's dot;
+    /// - a non-joiner between Arabic letters, a joiner or non-joiner behind an Indic virama.
     Invisible,
     /// Marks piled up on one letter until they cover its neighbours.
     ///
-    /// Raised by the third mark that takes no room of its own. The dot of an Indic letter, the nukta, is part of it. Read the
-    /// word without its marks.
+    /// Raised by the third mark in a row that takes no room of its own; the nukta of an Indic letter is part of the letter. Read
+    /// the word without its marks.
     Combining,
     /// A word, or a sign in an address, URL or number, that looks like ASCII and is not: an `а` that is Cyrillic.
     ///
-    /// Raised per word (letters, marks and digits that stand together) that has a letter or digit other than ASCII's and whose
-    /// skeleton after Unicode Technical Standard 39 is ASCII; and by a look-alike of ASCII punctuation between characters of an
-    /// address, URL or number. Compare the value with the real one, character by character, or type it anew.
+    /// Raised per word (letters, marks and digits that stand together) that has a letter or digit past ASCII, and whose skeleton
+    /// after [Unicode Technical Standard 39](https://www.unicode.org/reports/tr39/) is ASCII; digits alone are
+    /// [`NonAsciiDigits`](Self::NonAsciiDigits). Raised too by what looks like ASCII punctuation between characters of an address,
+    /// URL or number. Compare the value with the real one character by character, or type it anew.
     ///
-    /// Russian has words of such letters alone, `а`, `он`'s neighbour `с`, `Вера`, and so has every script near Latin. They are
-    /// let through in running text: where another word of the same script in the same string has a letter that no ASCII
-    /// character looks like. The same holds for
+    /// Every script near Latin has words that are made of look-alikes alone: in Russian `а`, `с`, `Вера`. In running text they
+    /// are let through: where another word of the same string is of the same script and has a letter that looks like nothing in
+    /// ASCII. So are
     ///
     /// - letters of Latin orthographies, `ı æ œ þ`, and one Greek letter as a symbol, in a string of several words;
-    /// - full-width letters, digits and signs, and Roman numerals, in Japanese and Chinese text.
+    /// - full-width letters and signs, and Roman numerals, in Japanese and Chinese text.
     ///
-    /// Not let through, whatever stands around: a word of two scripts; one in an address, path or identifier (joined to the rest
-    /// by `@`, `_`, `\`, a host's dot, `://`, or to ASCII letters by `. / : =`); and one that begins with an ASCII digit and goes on
-    /// with what passes for a digit, as in `1О0`.
-    ///
-    /// A word that is the whole string is judged by its letters: `Вера` alone is flagged.
+    /// Not let through, whatever stands around: a word of two scripts; a word in an address, path or identifier (one with `@`,
+    /// `_`, `\`, `://` or a host's dot, or joined to ASCII letters by `.`, `/`, `:` or `=`); a word that begins with an ASCII
+    /// digit and goes on with what passes for a digit, as in `1О0`. And a word that is all there is to a string: `Вера` alone is
+    /// flagged.
     Confusable,
     /// A word of letters of two scripts: `pаypal` with a Cyrillic `а`.
     ///
-    /// Raised per word whose letters no script has all of, after Unicode Technical Standard 39. Treat it as
+    /// Raised per word whose letters are not all of one script, after Unicode Technical Standard 39. Treat it as
     /// [`Confusable`](Self::Confusable).
     ///
-    /// Han, Kana and Hangul mix with others, and a run of Thai, Lao, Khmer, Burmese, Hebrew or Arabic letters counts as a word of
-    /// its own: those are written without spaces, or with prefixes. So do `μ` and `Δ` before, and `Ω` after, Latin letters: `kΩ`.
+    /// Han, Kana and Hangul may stand beside letters of any other script. A run of Thai, Lao, Khmer, Burmese, Hebrew or Arabic
+    /// letters is a word of its own where one of them looks like nothing in ASCII: these are written without spaces, or with
+    /// prefixes. `μ` and `Δ` may stand before Latin letters, `Ω` behind them: `kΩ`.
     MixedScript,
     /// A digit other than 0 to 9, whose value a reader may not know: `٤` is 4, `৪` is 4 and looks like 8.
     ///
-    /// Raised by each decimal digit outside ASCII, but full-width ones in Japanese and Chinese text. Read the number with somebody
-    /// who knows the script.
+    /// Raised by each decimal digit past ASCII, but for full-width ones in Japanese and Chinese text. Read the number with
+    /// somebody who knows the script.
     NonAsciiDigits,
     /// A label in Punycode, `xn--`: a browser shows another name than the one that is written.
     ///

@@ -1,6 +1,6 @@
 //! URLs, and what looks like ASCII punctuation inside addresses, URLs and numbers.
 
-use super::words::Words;
+use super::words::{Chunk, Words};
 use super::{Flag, Flags};
 use crate::arguments::look::Trait;
 
@@ -58,17 +58,15 @@ impl Punctuation {
         if sign == '.' {
             words.dot();
         } else {
-            words.end_word();
+            words.other();
         }
-        let chunk = &mut words.chunk;
         match sign {
             '/' | '\\' => {
-                chunk.joined = true;
-                chunk.address |= sign == '\\';
+                words.mark(if sign == '\\' { Chunk::ADDRESS } else { Chunk::JOINED });
                 match self.url {
                     Url::Outside if matches!(last, '/' | '\\') && before == ':' => {
                         self.url = Url::Start;
-                        chunk.address = true;
+                        words.mark(Chunk::ADDRESS);
                     }
                     Url::Authority => self.url = Url::Path,
                     Url::Outside | Url::Start | Url::Path => {}
@@ -78,20 +76,22 @@ impl Punctuation {
                 if matches!(self.url, Url::Start | Url::Authority) {
                     flags.raise(Flag::UrlUserinfo);
                 }
-                chunk.address = true;
-                chunk.at = true;
+                words.mark(Chunk::ADDRESS);
+                words.mark(Chunk::AT_SIGN);
             }
             '?' | '#' if self.url != Url::Outside => self.url = Url::Path,
             '"' | '<' | '>' => self.url = Url::Outside,
-            '_' => chunk.address = true,
-            ':' | '=' => chunk.joined = true,
+            '_' => words.mark(Chunk::ADDRESS),
+            ':' | '=' => words.mark(Chunk::JOINED),
             _ => self.text(),
         }
     }
 
     /// Takes what looks like punctuation of ASCII's, behind this character.
     pub(super) fn look_alike(&mut self, char: char, traits: Trait, last: char) {
-        let joins = |char: char| char.is_ascii_alphanumeric() || "/:@._-%=&+~".contains(char);
+        let joins = |char: char| {
+            char.is_ascii_alphanumeric() || matches!(char, '/' | ':' | '@' | '.' | '_' | '-' | '%' | '=' | '&' | '+' | '~')
+        };
         // Several in a row stand as one.
         let before = self.joint.map_or(last, |joint| joint.before);
         let joint = Joint { char, traits, before, in_url: self.url != Url::Outside };
@@ -99,18 +99,17 @@ impl Punctuation {
         self.joint = joins(before).then_some(joint);
     }
 
-    /// Takes the character behind a look-alike.
+    /// Whether the next ASCII character matters to what came before.
     #[inline]
-    pub(super) fn next(&mut self, next: char, words: &mut Words, flags: &mut Flags) {
-        if self.joint.is_some() && next.is_ascii() {
-            self.joined(next, words, flags);
-        }
+    pub(super) const fn waits(&self) -> bool {
+        self.joint.is_some()
     }
 
-    fn joined(&mut self, next: char, words: &mut Words, flags: &mut Flags) {
+    /// Takes the ASCII character behind a look-alike.
+    pub(super) fn next(&mut self, next: char, words: &mut Words, flags: &mut Flags) {
         let Some(Joint { char, traits, before, in_url }) = self.joint.take() else { return };
         // A full stop or a comma, say, ends the sentence that a closing quote stands in.
-        if !next.is_ascii_alphanumeric() && !"/@_%~#?&=".contains(next) {
+        if !next.is_ascii_alphanumeric() && !matches!(next, '/' | '@' | '_' | '%' | '~' | '#' | '?' | '&' | '=') {
             return;
         }
         let number = before.is_ascii_digit() && next.is_ascii_digit();
@@ -119,15 +118,17 @@ impl Punctuation {
             flags.raise(Flag::Confusable);
         } else if traits.has(Trait::QUOTE_ALIKE) {
             // `bob@example.com’s` is an address and its genitive.
-            words.chunk.sign |= !(words.chunk.at && matches!(char, '’' | '´'));
+            if !(words.chunk_has(Chunk::AT_SIGN) && matches!(char, '’' | '´')) {
+                words.mark(Chunk::SIGN);
+            }
         } else if wide && (number || (before.is_ascii_digit() || next.is_ascii_digit()) && traits.has(Trait::DOT_ALIKE)) {
-            words.wide_signs = true;
+            words.wide(Flag::Confusable);
         } else if number || traits.has(Trait::DOT_ALIKE) {
             flags.raise(Flag::Confusable);
         } else if wide {
-            words.chunk.wide_sign = true;
+            words.mark(Chunk::WIDE_SIGN);
         } else {
-            words.chunk.sign = true;
+            words.mark(Chunk::SIGN);
         }
     }
 }

@@ -2,6 +2,8 @@
 
 use unicode_script::Script;
 
+use super::letters::Letters;
+use super::plain::Passage;
 use super::punctuation::{Punctuation, is_wide};
 use super::words::Words;
 use super::{Flag, Flags};
@@ -23,7 +25,9 @@ pub(super) struct Scan {
     punctuation: Punctuation,
     /// The two characters before, the nearer one last.
     last: (char, char),
+    /// How many characters, where it may be too many.
     len: usize,
+    counts: bool,
     /// Line ends since the last character that is seen.
     lines: u32,
     /// Blanks since then, in this line.
@@ -36,7 +40,8 @@ pub(super) struct Scan {
 }
 
 impl Scan {
-    pub(super) fn new() -> Self {
+    /// Begins with a string of at most this many bytes.
+    pub(super) fn new(bytes: usize) -> Self {
         Self {
             flags: Flags::NONE,
             looks: None,
@@ -44,6 +49,7 @@ impl Scan {
             punctuation: Punctuation::new(),
             last: (' ', ' '),
             len: 0,
+            counts: bytes > SHORT,
             lines: 0,
             blanks: 0,
             has_text: false,
@@ -52,15 +58,21 @@ impl Scan {
         }
     }
 
-    /// Takes more of the text.
-    pub(super) fn feed(&mut self, text: &str) {
-        self.len += text.chars().count();
+    /// Takes more of the text. `ends` says that white space follows, or nothing.
+    pub(super) fn feed(&mut self, text: &str, ends: bool) {
+        if self.counts {
+            self.len += text.chars().count();
+        }
         let bytes = text.as_bytes();
         let mut at = 0;
         while let Some(&byte) = bytes.get(at) {
-            if byte.is_ascii_alphanumeric() {
-                let len = bytes[at..].iter().take_while(|byte| byte.is_ascii_alphanumeric()).count();
-                self.letters(&bytes[at..at + len]);
+            let rest = &bytes[at..];
+            let plain = if self.last.1 == ' ' || self.last.1 == '\n' { self.passage(rest, ends) } else { 0 };
+            if plain > 0 {
+                at += plain;
+            } else if byte.is_ascii_alphanumeric() {
+                let len = rest.iter().position(|byte| !byte.is_ascii_alphanumeric()).unwrap_or(rest.len());
+                self.ascii(&rest[..len]);
                 at += len;
             } else if byte.is_ascii() {
                 if byte == b'-' && is_punycode(&bytes[..at]) {
@@ -68,11 +80,24 @@ impl Scan {
                 }
                 self.sign(byte.into());
                 at += 1;
-            } else if let Some(char) = text[at..].chars().next() {
-                self.other(char);
-                at += char.len_utf8();
+            } else {
+                at += self.past_ascii(&text[at..]);
             }
         }
+    }
+
+    /// Takes as much as can be seen to raise nothing, behind white space, and says how long it is.
+    fn passage(&mut self, rest: &[u8], ends: bool) -> usize {
+        let Passage { len, latin, script } = Passage::read(rest, &mut self.looks, ends);
+        if len > 0 {
+            self.words.passage(latin, script);
+            self.seen();
+            let space = rest[len - 1] == b' ';
+            self.blanks = space.into();
+            // White space follows otherwise: which character it was doesn't matter.
+            self.last = (' ', if space { ' ' } else { '.' });
+        }
+        len
     }
 
     /// Returns what was found.
@@ -84,7 +109,8 @@ impl Scan {
         self.flags.union(self.words.end())
     }
 
-    fn letters(&mut self, letters: &[u8]) {
+    /// Takes ASCII letters and digits.
+    fn ascii(&mut self, letters: &[u8]) {
         self.before(letters[0].into());
         self.seen();
         self.punctuation.text();
@@ -102,7 +128,7 @@ impl Scan {
             ' ' | '\t' | '\n' => self.white_space(char),
             '\0'..' ' | '\x7F' => {
                 self.flags.raise(Flag::Control);
-                self.words.end_word();
+                self.words.other();
                 // It may end a line or a word on some terminal.
                 self.words.end_chunk();
                 self.punctuation.white_space();
@@ -117,7 +143,7 @@ impl Scan {
 
     fn white_space(&mut self, char: char) {
         self.marks = 0;
-        self.words.end_word();
+        self.words.other();
         self.words.end_chunk();
         self.punctuation.white_space();
         if char == '\n' {
@@ -143,35 +169,65 @@ impl Scan {
     /// Settles what the next character had to say about the one before it.
     #[inline]
     fn before(&mut self, next: char) {
-        self.punctuation.next(next, &mut self.words, &mut self.flags);
-        if let Some(hidden) = self.hidden.take()
+        if self.punctuation.waits() && next.is_ascii() {
+            self.punctuation.next(next, &mut self.words, &mut self.flags);
+        }
+        if let Some(hidden) = self.hidden
             && !self.is_needed(hidden, next)
         {
             self.flags.raise(Flag::Invisible);
         }
+        self.hidden = None;
     }
 
-    /// Takes a character past ASCII.
-    #[inline]
-    fn other(&mut self, char: char) {
-        self.before(char);
-        let look = self.look(char);
-        if look.traits.has(Trait::WORD) {
-            self.letter(char, look);
-        } else {
-            self.outside(char, look);
+    /// Takes the characters past ASCII that the text begins with, and says how long they are.
+    fn past_ascii(&mut self, text: &str) -> usize {
+        let looks = *self.looks.get_or_insert_with(Looks::get);
+        let mut chars = text.chars();
+        let mut rest = text;
+        while let Some(char) = chars.next()
+            && !char.is_ascii()
+        {
+            self.before(char);
+            let look = looks.of(char);
+            if !look.traits.is_letter_only() {
+                self.special(char, look);
+                self.last = (self.last.1, char);
+            } else {
+                // Letters of one script, as most are, one after the other.
+                let mut run = Letters::of(look, char);
+                let mut last = char;
+                let ends = loop {
+                    let here = chars.clone();
+                    let Some(next) = chars.next() else { break false };
+                    let next_look = looks.of(next);
+                    if !next_look.continues(look) || next.is_ascii() {
+                        chars = here;
+                        break !next_look.traits.has(Trait::WORD);
+                    }
+                    run.push(next_look);
+                    last = next;
+                };
+                self.seen();
+                self.punctuation.text();
+                if ends && !self.words.in_word {
+                    self.words.whole(&run);
+                } else {
+                    self.words.letters(run);
+                }
+                self.last = (' ', last);
+            }
+            rest = chars.as_str();
         }
-        self.last = (self.last.1, char);
+        text.len() - rest.len()
     }
 
-    #[inline]
-    fn look(&mut self, char: char) -> Look {
-        self.looks.get_or_insert_with(Looks::get).of(char)
-    }
-
-    #[inline]
-    fn letter(&mut self, char: char, look: Look) {
+    fn special(&mut self, char: char, look: Look) {
         let Look { traits, .. } = look;
+        if !traits.has(Trait::WORD) {
+            self.outside(char, look);
+            return;
+        }
         if traits.has(Trait::MARK) {
             self.marks += u32::from(traits.has(Trait::STACKED));
             if self.marks >= STACK {
@@ -180,11 +236,12 @@ impl Scan {
         } else {
             self.seen();
         }
-        if traits.has(Trait::RTL.or(Trait::DIGIT)) {
-            if traits.has(Trait::RTL) {
-                self.flags.raise(Flag::Rtl);
-            } else if traits.has(Trait::WIDE_ALIKE) {
-                self.words.wide_digits = true;
+        if traits.has(Trait::RTL) {
+            self.flags.raise(Flag::Rtl);
+        }
+        if traits.has(Trait::DIGIT) {
+            if traits.has(Trait::WIDE_ALIKE) {
+                self.words.wide(Flag::NonAsciiDigits);
             } else {
                 self.flags.raise(Flag::NonAsciiDigits);
             }
@@ -194,7 +251,7 @@ impl Scan {
     }
 
     fn outside(&mut self, char: char, look: Look) {
-        self.words.end_word();
+        self.words.other();
         if look.traits.has(Trait::HIDDEN) {
             self.punctuation.text();
             self.hide(char);
@@ -219,7 +276,7 @@ impl Scan {
             }
             // These may be needed where they stand.
             '\u{A0}' | '\u{202F}' | '\u{200C}' | '\u{200D}' | '\u{FE0E}' | '\u{FE0F}' => self.hidden = Some(char),
-            '\u{3000}' => self.words.wide_spaces = true,
+            '\u{3000}' => self.words.wide(Flag::Invisible),
             _ => self.flags.raise(Flag::Invisible),
         }
         if char.is_whitespace() {
@@ -229,7 +286,7 @@ impl Scan {
 
     /// Whether a hidden character is part of how the text is written between the one before it and the next.
     #[cold]
-    fn is_needed(&mut self, hidden: char, next: char) -> bool {
+    fn is_needed(&self, hidden: char, next: char) -> bool {
         // The hidden character came last itself.
         let before = self.last.0;
         match hidden {
@@ -241,7 +298,7 @@ impl Scan {
                     || (before == '.' && next.is_alphabetic())
             }
             '\u{200C}' | '\u{200D}' if is_virama(before) => true,
-            '\u{200C}' => [before, next].map(|char| self.look(char).script) == [Script::Arabic; 2],
+            '\u{200C}' => [before, next].map(|char| Looks::get().of(char).script) == [Script::Arabic; 2],
             '\u{200D}' => {
                 let shown = matches!(before, '\u{FE0F}' | '\u{1F3FB}'..='\u{1F3FF}') || is_pictogram(before);
                 shown && is_pictogram(next)

@@ -1,7 +1,8 @@
 //! The strings in a canonical text.
 
 use super::Flags;
-use super::scan::{SHORT, Scan};
+use super::plain::is_unremarkable;
+use super::scan::Scan;
 use crate::arguments::writer::escape_at;
 
 /// Returns the flags of every string and name in a canonical text.
@@ -27,16 +28,16 @@ fn of_string(text: &str) -> (Flags, usize) {
     if text.as_bytes()[at] == b'"' {
         return (of_text(&text[..at]), at);
     }
-    let mut scan = Scan::new();
+    let mut scan = Scan::new(text.len());
     let mut from = 0;
     while text.as_bytes()[at] == b'\\' {
-        scan.feed(&text[from..at]);
         let (char, len) = unescape(&text[at + 1..]);
-        scan.feed(char.encode_utf8(&mut [0; 4]));
+        scan.feed(&text[from..at], char == '\n');
+        scan.feed(char.encode_utf8(&mut [0; 4]), false);
         from = at + 1 + len;
         at = escape(from);
     }
-    scan.feed(&text[from..at]);
+    scan.feed(&text[from..at], true);
     (scan.end(), at)
 }
 
@@ -45,8 +46,8 @@ pub(super) fn of_text(text: &str) -> Flags {
     if is_unremarkable(text) {
         return Flags::NONE;
     }
-    let mut scan = Scan::new();
-    scan.feed(text);
+    let mut scan = Scan::new(text.len());
+    scan.feed(text, true);
     scan.end()
 }
 
@@ -64,33 +65,4 @@ fn unescape(escape: &str) -> (char, usize) {
         }
         char => (char.into(), 1),
     }
-}
-
-/// Says whether a text can be seen to raise no flag without looking at what its characters make up: printable ASCII without
-/// what flags are made of.
-fn is_unremarkable(text: &str) -> bool {
-    let bytes = text.as_bytes();
-    if bytes.len() > SHORT && text.split('"').any(|part| part.len() > SHORT) {
-        return false;
-    }
-    // No branch for each byte, so that the compiler looks at many at a time.
-    let (mut at, mut slash, mut hyphens) = (false, false, false);
-    for part in bytes.chunks(64) {
-        let mut odd = false;
-        for &byte in part {
-            odd |= !(b' '..=b'~').contains(&byte) | (byte == b'\\');
-            at |= byte == b'@';
-            slash |= byte == b'/';
-        }
-        // Any nine blanks in a row fill one of these.
-        odd |= part.as_chunks().0.iter().fold(false, |blank, four| blank | (four == b"    "));
-        if odd {
-            return false;
-        }
-    }
-    for (one, next) in bytes.iter().zip(&bytes[1.min(bytes.len())..]) {
-        hyphens |= (*one == b'-') & (*next == b'-');
-    }
-    // A user before a URL's host, and Punycode.
-    !(at & slash) & !hyphens
 }

@@ -2,192 +2,173 @@
 
 use unicode_script::{Script, ScriptExtension};
 
+use super::letters::Letters;
 use super::{Flag, Flags};
 use crate::arguments::look::{Look, Trait, scripts};
 
 /// The words of one text, as they come.
 #[derive(Debug)]
 pub(super) struct Words {
-    pub(super) flags: Flags,
-    /// What stands between white space.
-    pub(super) chunk: Chunk,
-    /// Full-width digits, signs or spaces, which are fine in Japanese and Chinese text only.
-    pub(super) wide_digits: bool,
-    pub(super) wide_spaces: bool,
-    pub(super) wide_signs: bool,
-    /// The letters of one script that came last; they belong to the word.
+    flags: Flags,
+    /// The last letters of the word, all of one script.
     run: Letters,
     /// What the word has before them.
     part: Letters,
-    /// The whole word.
+    /// Whether a word has begun.
+    pub(super) in_word: bool,
+    /// How long it is, and whether it has a letter: what a host's label needs.
     len: u32,
     has_letter: bool,
-    open: Open,
+    chunk: Chunk,
+    text: Text,
 }
 
-/// Look-alikes that running text may yet excuse.
+/// Something that a chunk has: what stands between white space.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Chunk(u16);
+
+impl Chunk {
+    /// It is an address, a path or an identifier.
+    pub(super) const ADDRESS: Self = Self(1);
+    /// It has a sign that joins names.
+    pub(super) const JOINED: Self = Self(1 << 1);
+    pub(super) const AT_SIGN: Self = Self(1 << 2);
+    /// It has a look-alike of punctuation between ASCII characters.
+    pub(super) const SIGN: Self = Self(1 << 3);
+    /// It has a full-width one.
+    pub(super) const WIDE_SIGN: Self = Self(1 << 4);
+    /// A dot came last, behind a word.
+    const DOT: Self = Self(1 << 5);
+    /// It has a word of look-alikes.
+    const ALIKE: Self = Self(1 << 6);
+    const LATIN: Self = Self(1 << 7);
+    const ASCII: Self = Self(1 << 8);
+
+    const fn has(self, all: Self) -> bool {
+        self.0 & all.0 == all.0
+    }
+
+    const fn add(&mut self, other: Self) {
+        self.0 |= other.0;
+    }
+
+    const fn remove(&mut self, other: Self) {
+        self.0 &= !other.0;
+    }
+}
+
+/// What the text as a whole may yet excuse, and what excuses it.
 #[derive(Debug)]
-struct Open {
+struct Text {
     /// Scripts with a word that is made of look-alikes.
     alike: ScriptExtension,
-    /// Scripts with a word that is not: what they are written in.
+    /// Scripts with a word that is not: what the text is written in.
     written: ScriptExtension,
+    /// The last of these.
+    last_written: Script,
+    /// The scripts that have all that is shared in the word.
+    shared: ScriptExtension,
     latin: bool,
     symbol: bool,
-    wide: bool,
+    wide: Flags,
     /// How many chunks have a Latin word, up to what matters.
     latin_chunks: u8,
 }
 
-/// What is known of the text since the last white space.
-#[derive(Debug, Default)]
-pub(super) struct Chunk {
-    /// It is an address, a path or an identifier.
-    pub(super) address: bool,
-    /// It has a sign that joins names.
-    pub(super) joined: bool,
-    /// It has an `@`.
-    pub(super) at: bool,
-    /// It has a look-alike of punctuation between ASCII characters: the plain kind, the full-width kind.
-    pub(super) sign: bool,
-    pub(super) wide_sign: bool,
-    /// A dot came last, behind a word.
-    dotted: bool,
-    alike: bool,
-    latin: bool,
-    ascii: bool,
-}
-
-/// Letters of a word, or of a part of it.
-#[derive(Clone, Debug)]
-struct Letters {
-    traits: Trait,
-    /// `Common` until a letter has one.
-    script: Script,
-    len: u32,
-    first: char,
-    ascii: bool,
-    mixed: bool,
-    /// Kana, Hangul or Bopomofo, which do not mix with each other.
-    eastern: u8,
-    shared: ScriptExtension,
-}
-
-impl Letters {
-    fn new() -> Self {
-        Self {
-            traits: Trait::NONE,
-            script: Script::Common,
-            len: 0,
-            first: ' ',
-            ascii: false,
-            mixed: false,
-            eastern: 0,
-            shared: Script::Common.into(),
+impl Text {
+    /// Learns of a word in this script that looks like nothing in ASCII.
+    #[inline]
+    fn write(&mut self, script: Script) {
+        // `Common` is what it begins with.
+        if script != self.last_written && script != Script::Common {
+            self.last_written = script;
+            self.written = self.written.union(script.into());
         }
-    }
-
-    /// Puts another run behind these.
-    fn join(&mut self, run: &Self) {
-        let (greek, latin) = (Script::Greek, Script::Latin);
-        let unit = match (self.script, run.script) {
-            (one, other) if one == greek && other == latin => self.len == 1 && matches!(self.first, 'μ' | 'Δ'),
-            (one, other) if one == latin && other == greek => run.len == 1 && matches!(run.first, 'Ω' | '\u{2126}'),
-            _ => false,
-        };
-        if self.script == Script::Common || unit {
-            self.script = if unit { latin } else { run.script };
-        } else if run.script != Script::Common && run.script != self.script {
-            self.mixed |= !is_eastern(self.script) && !is_eastern(run.script);
-        }
-        self.traits = self.traits.or(run.traits);
-        self.len += run.len;
-        self.ascii |= run.ascii;
-        self.mixed |= run.mixed;
-        self.eastern |= run.eastern;
-        self.shared.intersect_with(run.shared);
-    }
-
-    fn is_mixed(&self) -> bool {
-        let shared = || !is_eastern(self.script) && !self.shared.contains_script(self.script);
-        self.mixed || self.eastern.count_ones() > 1 || (self.traits.has(Trait::SHARED) && shared())
     }
 }
 
 impl Words {
     pub(super) fn new() -> Self {
         let none = ScriptExtension::from(Script::Unknown);
-        let open = Open { alike: none, written: none, latin: false, symbol: false, wide: false, latin_chunks: 0 };
+        let text = Text {
+            alike: none,
+            written: none,
+            last_written: Script::Common,
+            shared: Script::Common.into(),
+            latin: false,
+            symbol: false,
+            wide: Flags::NONE,
+            latin_chunks: 0,
+        };
         Self {
             flags: Flags::NONE,
-            chunk: Chunk::default(),
-            wide_digits: false,
-            wide_spaces: false,
-            wide_signs: false,
-            run: Letters::new(),
-            part: Letters::new(),
+            run: Letters::NONE,
+            part: Letters::NONE,
+            in_word: false,
             len: 0,
             has_letter: false,
-            open,
+            chunk: Chunk::default(),
+            text,
         }
     }
 
     /// Takes ASCII letters and digits.
     pub(super) fn ascii(&mut self, letters: &[u8]) {
-        let has_letter = letters.iter().any(u8::is_ascii_alphabetic);
-        if has_letter {
-            self.turn(Script::Latin);
-            self.run.ascii = true;
-            self.run.traits = self.run.traits.or(Trait::LETTER);
-        }
-        self.count(letters.len() as u32, letters[0].into());
+        let ascii = letters.iter().any(u8::is_ascii_alphabetic);
+        let (traits, script) = if ascii { (Trait::LETTER, Script::Latin) } else { (Trait::NONE, Script::Common) };
+        let first = Letters::of(Look { traits, script, beside_han: 0 }, letters[0].into());
+        self.letters(Letters { len: letters.len() as u32, ascii, ..first });
     }
 
-    /// Takes another letter, digit or mark.
+    /// Takes chunks whose words raise nothing: how many have Latin letters, and the script of others.
+    pub(super) fn passage(&mut self, latin: u8, script: Script) {
+        self.text.latin_chunks = self.text.latin_chunks.saturating_add(latin);
+        self.text.write(script);
+    }
+
+    /// Takes a whole word of letters of one script.
     #[inline]
+    pub(super) fn whole(&mut self, word: &Letters) {
+        self.judge(word);
+        self.label(word.len, true);
+        if word.script == Script::Han && word.traits.has(Trait::UNLIKE) {
+            self.end_chunk();
+        }
+    }
+
+    /// Takes a letter, digit or mark past ASCII.
     pub(super) fn push(&mut self, char: char, look: Look) {
-        if look.script != self.run.script && look.script != Script::Common {
-            self.turn(look.script);
-        }
-        self.count(1, char);
-        self.run.traits = self.run.traits.or(look.traits);
+        self.letters(Letters::of(look, char));
         if look.traits.has(Trait::SHARED) {
-            self.run.shared.intersect_with(scripts(char));
+            self.text.shared.intersect_with(scripts(char));
         }
     }
 
-    #[inline]
-    fn count(&mut self, len: u32, first: char) {
-        if self.run.len == 0 {
-            self.run.first = first;
+    /// Takes letters of one script; more may follow.
+    pub(super) fn letters(&mut self, letters: Letters) {
+        if !self.in_word {
+            self.in_word = true;
+            (self.len, self.has_letter) = (0, false);
+            self.run = letters;
+            return;
         }
-        self.run.len += len;
-        self.len += len;
-    }
-
-    /// A letter of this script comes.
-    fn turn(&mut self, script: Script) {
         let run = &mut self.run;
-        if run.script != script && run.script != Script::Common && !(is_eastern(run.script) && is_eastern(script)) {
+        if letters.script == run.script || letters.script == Script::Common || run.script == Script::Common {
+            run.join(&letters);
+        } else {
             self.end_run();
+            self.run = letters;
         }
-        self.run.script = script;
-        self.run.eastern |= match script {
-            Script::Hiragana | Script::Katakana => 1,
-            Script::Hangul => 2,
-            Script::Bopomofo => 4,
-            _ => 0,
-        };
     }
 
     fn end_run(&mut self) {
-        let run = std::mem::replace(&mut self.run, Letters::new());
+        let run = std::mem::replace(&mut self.run, Letters::NONE);
+        self.len += run.len;
         self.has_letter |= run.traits.has(Trait::LETTER);
-        if run.traits.has(Trait::UNLIKE) && stands_alone(run.script) {
-            let part = std::mem::replace(&mut self.part, Letters::new());
-            self.judge(&part);
+        if stands_alone(run.script) && run.traits.has(Trait::UNLIKE) {
+            self.end_part();
             self.judge(&run);
-            if is_eastern(run.script) {
+            if run.script == Script::Han {
                 self.end_chunk();
             }
         } else if self.part.len == 0 {
@@ -197,121 +178,152 @@ impl Words {
         }
     }
 
-    /// What comes is no part of the word.
-    #[inline]
-    pub(super) fn end_word(&mut self) {
-        if self.len > 0 {
-            self.end_of_word();
-        }
-        self.chunk.dotted = false;
-    }
-
-    fn end_of_word(&mut self) {
-        self.end_run();
+    fn end_part(&mut self) {
         if self.part.len > 0 {
-            let part = std::mem::replace(&mut self.part, Letters::new());
+            let part = std::mem::replace(&mut self.part, Letters::NONE);
             self.judge(&part);
         }
-        self.chunk.address |= self.chunk.dotted && self.has_letter && self.len > 1;
-        self.len = 0;
-        self.has_letter = false;
     }
 
-    /// A dot comes: between two words it makes a host's name.
-    pub(super) fn dot(&mut self) {
-        let name = self.len > 1 && (self.has_letter || self.run.traits.has(Trait::LETTER));
+    /// Takes a character that is no part of a word.
+    #[inline]
+    pub(super) fn other(&mut self) {
         self.end_word();
-        self.chunk.dotted = name;
-        self.chunk.joined = true;
+        self.chunk.remove(Chunk::DOT);
+        self.len = 0;
     }
 
-    /// White space comes, or what stands for it in Japanese and Chinese.
+    /// Takes a dot: between two words it makes a host's name.
+    pub(super) fn dot(&mut self) {
+        self.end_word();
+        self.chunk.remove(Chunk::DOT);
+        self.chunk.add(Chunk::JOINED);
+        if self.has_letter && self.len > 1 {
+            self.chunk.add(Chunk::DOT);
+        }
+        self.len = 0;
+    }
+
+    /// Says that the chunk has something.
+    pub(super) const fn mark(&mut self, has: Chunk) {
+        self.chunk.add(has);
+    }
+
+    pub(super) const fn chunk_has(&self, all: Chunk) -> bool {
+        self.chunk.has(all)
+    }
+
+    /// Takes a digit, sign or space that is fine in Japanese and Chinese text, and raises this in other text.
+    pub(super) fn wide(&mut self, flag: Flag) {
+        self.text.wide.raise(flag);
+    }
+
+    #[inline]
+    fn end_word(&mut self) {
+        if self.in_word {
+            self.end_run();
+            self.end_part();
+            self.in_word = false;
+            let (len, has_letter) = (self.len, self.has_letter);
+            self.label(len, has_letter);
+        }
+    }
+
+    /// A word is over; in a host's name it is a label.
+    #[inline]
+    fn label(&mut self, len: u32, has_letter: bool) {
+        if self.chunk.has(Chunk::DOT) && has_letter && len > 1 {
+            self.chunk.add(Chunk::ADDRESS);
+        }
+        (self.len, self.has_letter) = (len, has_letter);
+    }
+
+    /// Takes white space, or what stands for it in Japanese and Chinese.
+    #[inline]
     pub(super) fn end_chunk(&mut self) {
-        let Chunk { address, joined, alike, latin, ascii, sign, wide_sign, .. } = std::mem::take(&mut self.chunk);
-        if (alike && (address || (joined && ascii))) || (sign && address) {
+        let chunk = std::mem::take(&mut self.chunk);
+        if chunk.has(Chunk::LATIN) {
+            self.text.latin_chunks = self.text.latin_chunks.saturating_add(1);
+        }
+        let named = chunk.has(Chunk::ADDRESS) || (chunk.has(Chunk::JOINED) && chunk.has(Chunk::ASCII));
+        if (chunk.has(Chunk::ALIKE) && named) || (chunk.has(Chunk::SIGN) && chunk.has(Chunk::ADDRESS)) {
             self.flags.raise(Flag::Confusable);
         }
-        self.wide_signs |= wide_sign && address;
-        self.open.latin_chunks = (self.open.latin_chunks + u8::from(latin)).min(2);
+        if chunk.has(Chunk::WIDE_SIGN) && chunk.has(Chunk::ADDRESS) {
+            self.wide(Flag::Confusable);
+        }
     }
 
-    /// The text is over.
-    pub(super) fn end(&mut self) -> Flags {
+    /// Returns what the words of the text raise.
+    pub(super) fn end(mut self) -> Flags {
         self.end_word();
         self.end_chunk();
-        let Open { alike, written, latin, symbol, wide, latin_chunks } = &self.open;
-        let eastern = written.contains_script(Script::Han);
-        let sentence = *latin_chunks > 1;
-        let open = alike.iter().any(|script| !written.contains_script(script))
-            || (*latin && !sentence)
-            || (*symbol && !sentence && !written.contains_script(Script::Greek))
-            || ((*wide || self.wide_signs) && !eastern);
-        if open {
+        let Text { alike, written, latin, symbol, wide, latin_chunks, .. } = self.text;
+        let sentence = latin_chunks > 1;
+        let alone = alike.iter().any(|script| !written.contains_script(script))
+            || (latin && !sentence)
+            || (symbol && !sentence && !written.contains_script(Script::Greek));
+        if alone {
             self.flags.raise(Flag::Confusable);
         }
-        if self.wide_digits && !eastern {
-            self.flags.raise(Flag::NonAsciiDigits);
-        }
-        if self.wide_spaces && !eastern {
-            self.flags.raise(Flag::Invisible);
-        }
-        self.flags
+        if written.contains_script(Script::Han) { self.flags } else { self.flags.union(wide) }
     }
 
     fn judge(&mut self, word: &Letters) {
-        if !word.traits.has(Trait::LETTER) {
+        let Letters { traits, script, .. } = *word;
+        let shared = traits.has(Trait::SHARED).then(|| std::mem::replace(&mut self.text.shared, Script::Common.into()));
+        if !traits.has(Trait::LETTER) {
             return; // digits are flagged one by one
         }
-        self.chunk.latin |= word.script == Script::Latin;
-        self.chunk.ascii |= word.ascii;
-        let mixed = word.is_mixed();
+        if script == Script::Latin {
+            self.chunk.add(Chunk::LATIN);
+        }
+        if word.ascii {
+            self.chunk.add(Chunk::ASCII);
+        }
+        let no_script = script != Script::Han && shared.is_some_and(|shared| !shared.contains_script(script));
+        let mixed = word.mixed || word.beside_han.count_ones() > 1 || no_script;
         if mixed {
             self.flags.raise(Flag::MixedScript);
         }
-        if word.traits.has(Trait::UNLIKE) {
-            if !mixed && word.script != Script::Common {
-                self.open.written = self.open.written.union(family(word.script).into());
+        if traits.has(Trait::UNLIKE) {
+            if !mixed {
+                self.text.write(script);
             }
-        } else if word.traits.has(Trait::ANY_ALIKE) {
+        } else if traits.has(Trait::ANY_ALIKE) {
             self.looks_like_ascii(word, mixed);
         }
     }
 
     fn looks_like_ascii(&mut self, word: &Letters, mixed: bool) {
-        let Letters { traits, script, .. } = *word;
-        let number = word.first.is_ascii_digit() && traits.has(Trait::DIGIT_ALIKE);
-        let open = &mut self.open;
+        let Letters { traits, script, first, len, .. } = *word;
+        let number = first.is_ascii_digit() && traits.has(Trait::DIGIT_ALIKE);
+        let latin = traits.has(Trait::LATIN_ALIKE);
         if mixed || number {
             self.flags.raise(Flag::Confusable);
-        } else if !traits.has(Trait::ALIKE) {
-            let latin = traits.has(Trait::LATIN_ALIKE);
-            open.latin |= latin;
-            open.wide |= !latin;
-            self.chunk.alike = true;
-        } else if matches!(script, Script::Common | Script::Latin) || traits.has(Trait::LATIN_ALIKE.or(Trait::WIDE_ALIKE)) {
-            self.flags.raise(Flag::Confusable);
-        } else if script == Script::Greek && word.len == 1 && matches!(word.first, 'α' | 'γ' | 'ν' | 'ρ' | 'σ') {
-            open.symbol = true;
-            self.chunk.alike = true;
-        } else {
-            open.alike = open.alike.union(family(script).into());
-            self.chunk.alike = true;
+            return;
         }
+        if !traits.has(Trait::ALIKE) {
+            if latin {
+                self.text.latin = true;
+            } else {
+                self.wide(Flag::Confusable);
+            }
+        } else if matches!(script, Script::Common | Script::Latin) || latin || traits.has(Trait::WIDE_ALIKE) {
+            self.flags.raise(Flag::Confusable);
+        } else if script == Script::Greek && len == 1 && matches!(first, 'α' | 'γ' | 'ν' | 'ρ' | 'σ') {
+            self.text.symbol = true;
+        } else {
+            self.text.alike = self.text.alike.union(script.into());
+        }
+        self.chunk.add(Chunk::ALIKE);
     }
-}
-
-/// The scripts of Japanese, Chinese and Korean, which stand beside each other and beside Latin.
-const fn is_eastern(script: Script) -> bool {
-    matches!(script, Script::Han | Script::Hiragana | Script::Katakana | Script::Hangul | Script::Bopomofo)
 }
 
 /// Scripts whose letters follow those of another script without a space.
 const fn stands_alone(script: Script) -> bool {
-    is_eastern(script)
-        || matches!(script, Script::Thai | Script::Lao | Script::Khmer | Script::Myanmar | Script::Hebrew | Script::Arabic)
-}
-
-/// The script that stands for those that are written together.
-const fn family(script: Script) -> Script {
-    if is_eastern(script) { Script::Han } else { script }
+    matches!(
+        script,
+        Script::Han | Script::Thai | Script::Lao | Script::Khmer | Script::Myanmar | Script::Hebrew | Script::Arabic
+    )
 }

@@ -80,6 +80,34 @@ async fn typed_yes_approves_what_was_shown() {
     assert!(!screen.text().contains('\u{1b}'));
 }
 
+/// Each argument says what about it can mislead, right below its value.
+#[tokio::test]
+async fn card_says_what_flags_mean() {
+    let Desk { gate, .. } = desk();
+    let arguments = json!({
+        "amount": 5,
+        "note": "שלום",
+        "password": "hunter2",
+        "subject": "Hi",
+        "to": "аdmin@company.com",
+        "url": "https://company.com@evil.example/",
+    });
+    let card = card::question(&waiting(&gate, arguments).await.request);
+    let rows: Vec<_> = card.lines().skip(2).take(9).collect();
+    let expected = [
+        "  amount       5",
+        "  note         \"שלום\"",
+        "               note: holds text that is read from right to left",
+        "  password     [redacted]",
+        "  subject      \"Hi\"",
+        "  to           \"аdmin@company.com\"",
+        "               ! looks like ASCII text but is not; a word mixes letters of two scripts",
+        "  url          \"https://company.com@evil.example/\"",
+        "               ! the URL leads to the host behind the @, not to the name before it",
+    ];
+    assert_eq!(rows, expected, "{card}");
+}
+
 #[tokio::test]
 async fn typed_no_keeps_the_comment() {
     let Desk { gate, screen, mut keyboard, mut prompt } = desk();
