@@ -93,6 +93,7 @@ struct Row {
     effect: String,
     expires_at: DateTime<Utc>,
     digest: String,
+    flags: Vec<String>,
     not_reviewed: Vec<String>,
     tool_fingerprint: String,
     matched_rule: Option<String>,

@@ -32,6 +32,7 @@ async fn i23_snapshot_is_what_a_reviewer_saw() {
     let expected = r#"kit.charge waits for approval (1:30 left, code xxxxxxxx)
   amount       5.0
   card         {"holder":"Ada\u{202E}","number":[redacted]}
+               ! holds characters that turn the direction of reading
   password     [redacted]
   called by    billing
   on behalf of zoe
