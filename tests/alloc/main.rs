@@ -1,7 +1,5 @@
 //! What a call asks of the allocator, counted on the test's own thread.
 
-// Only the count of calls is of interest here, not that of bytes.
-#[allow(dead_code)]
 #[path = "../../approval-runtime/benches/gate/counting.rs"]
 mod counting;
 
@@ -13,7 +11,7 @@ use tokio::task::yield_now;
 static GLOBAL: Counting = Counting;
 
 /// Gives its arguments back: neither it nor its caller frees or copies them.
-#[requires_approval]
+#[requires_approval(callable)]
 async fn send_email(to: String, subject: String, body: String) -> Result<[String; 3], Refusal> {
     Ok([to, subject, body])
 }
@@ -81,4 +79,27 @@ async fn asked_call_is_counted() {
         () = reviewing => 0,
     };
     assert!(allocations > 0);
+}
+
+/// T34: an argument of 8 MiB is refused without a copy of it, and so are others that are meant to take memory.
+#[tokio::test]
+async fn t34_too_much_takes_no_memory() {
+    let gate = gate(ApprovalPolicy::new());
+    let email = |to: &str| format!(r#"{{"to":{to},"subject":"Hello","body":""}}"#);
+    let texts = [
+        ("too_large", email(&format!("\"{}\"", "A".repeat(8 << 20)))),
+        ("too_large", email(&format!("\"{}\"", r"\u0041".repeat(8 << 17)))),
+        ("too_deep", email(&format!("{}1{}", "[".repeat(4 << 20), "]".repeat(4 << 20)))),
+        ("too_many_keys", email(&format!("{{{}\"\":0}}", (0..1 << 19).map(|n| format!("\"{n}\":0,")).collect::<String>()))),
+    ];
+    for (code, text) in texts {
+        counting::count_bytes();
+        let error = gate.call_json("send_email", &text).await.expect_err(code);
+        let held = counting::stop_counting_bytes();
+        assert_eq!(error.code(), code);
+        // What other tests of this program hold meanwhile is little.
+        let most = counting::most_bytes();
+        assert!(most < 1 << 20, "{code}: {most} bytes at once for {} of text", text.len());
+        assert!(held < 1 << 16, "{code}: {held} bytes stay");
+    }
 }

@@ -18,14 +18,14 @@ use crate::tools::{Starts, alice, approve, builder, five, pay, pending};
 
 /// Fails its `nth` operation, after doing it or without.
 #[derive(Debug)]
-struct Faulty {
+pub(crate) struct Faulty {
     store: MemoryStore,
     countdown: AtomicUsize,
     after: bool,
 }
 
 impl Faulty {
-    fn new(nth: usize, after: bool) -> Self {
+    pub(crate) fn new(nth: usize, after: bool) -> Self {
         Self { store: MemoryStore::new(), countdown: AtomicUsize::new(nth + 1), after }
     }
 

@@ -9,6 +9,7 @@ mod calls;
 mod edits;
 mod faults;
 mod flags;
+mod hostile;
 mod lifetimes;
 mod macros;
 mod notify;

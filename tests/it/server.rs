@@ -24,15 +24,15 @@ use serde_json::{Value, json};
 use crate::support::{Answer, Call};
 
 /// A gate behind a server.
-struct Served {
-    gate: ApprovalGate,
+pub(crate) struct Served {
+    pub(crate) gate: ApprovalGate,
     address: SocketAddr,
     token: String,
     link: String,
 }
 
 /// Serves a new gate to Alice, who is in finance.
-async fn served() -> Served {
+pub(crate) async fn served() -> Served {
     served_by(|server| server.reviewer(Reviewer::new("alice").role("finance"))).await
 }
 
@@ -67,7 +67,7 @@ fn gate() -> ApprovalGate {
 
 impl Served {
     /// Files a request that nobody waits for.
-    async fn ask(&self, tool: Tool, arguments: Value) -> ApprovalRequest {
+    pub(crate) async fn ask(&self, tool: Tool, arguments: Value) -> ApprovalRequest {
         self.gate.create_request(NewRequest::new(tool, arguments)).await.expect("a request that can be filed")
     }
 
@@ -84,7 +84,7 @@ impl Served {
         Call::new(self.address, method, target)
     }
 
-    fn call(&self, method: &str, target: &str) -> Call {
+    pub(crate) fn call(&self, method: &str, target: &str) -> Call {
         self.as_owner_of(&self.token, method, target)
     }
 
@@ -93,20 +93,20 @@ impl Served {
         self.anonymous(method, target).header("Authorization", &format!("Bearer {token}"))
     }
 
-    async fn get(&self, target: &str) -> Answer {
+    pub(crate) async fn get(&self, target: &str) -> Answer {
         self.call("GET", target).send().await
     }
 
-    async fn decide(&self, request: &ApprovalRequest, body: Value) -> Answer {
+    pub(crate) async fn decide(&self, request: &ApprovalRequest, body: Value) -> Answer {
         self.call("POST", &decide_path(request)).json(&body).send().await
     }
 
-    async fn approve(&self, request: &ApprovalRequest) -> Answer {
+    pub(crate) async fn approve(&self, request: &ApprovalRequest) -> Answer {
         self.decide(request, json!({"approved": true, "digest": request.digest()})).await
     }
 
     /// Opens the link as a browser does.
-    async fn sign_in(&self) -> Browser<'_> {
+    pub(crate) async fn sign_in(&self) -> Browser<'_> {
         let target = self.link.strip_prefix(&format!("http://{}", self.address)).expect("the link is the address");
         let answer = self.anonymous("GET", target).header("Accept", HTML).send().await;
         assert_eq!((answer.status, answer.header("location")), (303, Some("page")));
@@ -118,7 +118,7 @@ impl Served {
 const HTML: &str = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8";
 
 /// A browser that is signed in.
-struct Browser<'s> {
+pub(crate) struct Browser<'s> {
     served: &'s Served,
     cookie: String,
 }
@@ -128,14 +128,14 @@ impl Browser<'_> {
         self.served.anonymous(method, target).header("Accept", HTML).header("Cookie", &self.cookie)
     }
 
-    async fn page(&self, target: &str) -> String {
+    pub(crate) async fn page(&self, target: &str) -> String {
         let answer = self.call("GET", target).send().await;
         assert_eq!(answer.status, 200, "{}", answer.text());
         answer.text().to_owned()
     }
 
     /// Fills in the form of a request as it stands on the page, and presses one of its buttons.
-    async fn press(&self, request: &ApprovalRequest, button: &str, comment: &str) -> Answer {
+    pub(crate) async fn press(&self, request: &ApprovalRequest, button: &str, comment: &str) -> Answer {
         let page = self.page("/").await;
         let form = format!("action=\"approvals/{}/decide\"", request.id());
         let (_, form) = page.split_once(&form).expect("the request has a form");
@@ -163,7 +163,7 @@ fn hidden<'p>(form: &'p str, name: &str) -> &'p str {
     rest.split_once('"').expect("its value").0
 }
 
-fn decide_path(request: &ApprovalRequest) -> String {
+pub(crate) fn decide_path(request: &ApprovalRequest) -> String {
     format!("/approvals/{}/decide", request.id())
 }
 

@@ -98,6 +98,11 @@ impl Answer {
         value
     }
 
+    /// Returns all headers, one a line.
+    pub(crate) fn head(&self) -> String {
+        self.headers.iter().map(|(name, value)| format!("{name}: {value}\n")).collect()
+    }
+
     pub(crate) fn text(&self) -> &str {
         std::str::from_utf8(&self.body).expect("texts are UTF-8")
     }

@@ -12,6 +12,7 @@ thread_local! {
 }
 static COUNT_BYTES: AtomicBool = AtomicBool::new(false);
 static BYTES: AtomicIsize = AtomicIsize::new(0);
+static MOST_BYTES: AtomicIsize = AtomicIsize::new(0);
 
 /// How often this thread has asked for memory, or for more of it.
 pub(crate) fn calls() -> u64 {
@@ -21,6 +22,7 @@ pub(crate) fn calls() -> u64 {
 /// Starts counting at zero the bytes that all threads together hold: what is freed of older memory counts below it.
 pub(crate) fn count_bytes() {
     BYTES.store(0, Ordering::SeqCst);
+    MOST_BYTES.store(0, Ordering::SeqCst);
     COUNT_BYTES.store(true, Ordering::SeqCst);
 }
 
@@ -28,6 +30,12 @@ pub(crate) fn count_bytes() {
 pub(crate) fn stop_counting_bytes() -> isize {
     COUNT_BYTES.store(false, Ordering::SeqCst);
     BYTES.load(Ordering::SeqCst)
+}
+
+/// Says how many bytes were held more than at the start, when it was the most.
+#[allow(dead_code, reason = "a bench asks for what stays, a test for this")]
+pub(crate) fn most_bytes() -> isize {
+    MOST_BYTES.load(Ordering::SeqCst)
 }
 
 fn grew(by: usize) {
@@ -38,7 +46,8 @@ fn grew(by: usize) {
 fn held(more: isize) {
     // Off, this is one load of a line that nobody writes: what is timed is not slowed.
     if COUNT_BYTES.load(Ordering::Relaxed) {
-        BYTES.fetch_add(more, Ordering::Relaxed);
+        let held = BYTES.fetch_add(more, Ordering::Relaxed) + more;
+        MOST_BYTES.fetch_max(held, Ordering::Relaxed);
     }
 }
 
