@@ -146,6 +146,7 @@ fn look_alikes_alone_are_flagged() {
         "pay раураӏ now",
         "お金をраураӏに",
         "sor сор",
+        "µ-сор",
         // An address, a path, an identifier.
         "Пишите нам на сор@example.ru",
         "Пишите нам: раураӏ.рф",
