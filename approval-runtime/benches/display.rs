@@ -101,7 +101,7 @@ fn main() {
     for _ in 0..RUNS {
         samples.iter_mut().for_each(Sample::run);
     }
-    figures::print_head();
+    figures::print_head("approval-runtime");
     for Sample { name, flags, form, both, .. } in &samples {
         let row = Row {
             name: format!("a KiB of {name}: flags, display form"),

@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 pub use self::lifecycle::{Change, Conflict, Event, Guard, Outcome, Transition, Verdict, apply, open};
 use crate::agent::Agent;
-use crate::arguments::{Arguments, Digest, Flags, display};
+use crate::arguments::{Arguments, Digest, Flag, Flags, display};
 use crate::decision::{Reviewer, Vote};
 use crate::tool::{Tool, ToolRef};
 
@@ -560,6 +560,14 @@ impl Fact {
     fn new(name: &str, value: &serde_json::Value) -> Self {
         let flags = display::flags(name).union(Flags::of_value(value));
         Self { name: display::name(name), value: display::value(value), flags }
+    }
+
+    /// Says what can mislead, for a line below the argument; nothing where nothing can. That a value is redacted shows by
+    /// itself. A mere note [allows rules to approve](Flags::allows_auto_approval).
+    #[must_use]
+    pub fn warning(&self) -> Option<String> {
+        let meanings: Vec<_> = self.flags.iter().filter(|flag| *flag != Flag::Redacted).map(Flag::meaning).collect();
+        (!meanings.is_empty()).then(|| meanings.join("; "))
     }
 }
 

@@ -73,7 +73,16 @@ fn facts(request: &ApprovalRequest) -> Markup {
         @else {
             dl.facts {
                 @for fact in &facts {
-                    div { dt { (text(&fact.name)) } dd { code dir="ltr" { (text(&fact.value)) } } }
+                    div {
+                        dt { (text(&fact.name)) }
+                        dd {
+                            code dir="ltr" { (text(&fact.value)) }
+                            @if let Some(warning) = fact.warning() {
+                                @if fact.flags.allows_auto_approval() { p.note { (warning) } }
+                                @else { p.warning { strong { "Careful: " } (warning) } }
+                            }
+                        }
+                    }
                 }
             }
         }

@@ -37,12 +37,13 @@ fn visible(html: &str) -> String {
     text.replace("&lt;", "<").replace("&gt;", ">").replace("&quot;", "\"").replace("&amp;", "&")
 }
 
-/// Returns what the page shows of one request's argument.
-fn fact(page: &str, request: &ApprovalRequest, name: &str) -> String {
+/// Returns what the page shows of one request's argument, and what it warns of below.
+fn fact(page: &str, request: &ApprovalRequest, name: &str) -> (String, String) {
     let (_, card) = page.split_once(&format!("id=\"call-{}\"", request.id())).expect("the request has a card");
     let (card, _) = card.split_once("</article>").expect("the card ends");
     let (_, fact) = card.split_once(&format!("<dt>{name}</dt>")).expect("the argument is there");
-    visible(fact.split_once("</dd>").expect("its value ends").0)
+    let (value, warning) = fact.split_once("</dd>").expect("its value ends").0.split_once("</code>").expect("the value");
+    (visible(value), visible(warning))
 }
 
 async fn ask(served: &Served, tool: &'static str, arguments: Value, words: &str) -> ApprovalRequest {
@@ -69,8 +70,14 @@ async fn t05_pages_show_what_is_there() {
     for (case, request) in &asked {
         let _trying = case.trying();
         let render = case.render();
-        assert_eq!(fact(&page, request, "text"), render, "{}", case.id);
-        assert_eq!(fact(&page, request, "nested"), nested_render(&render), "{}", case.id);
+        let flags = request.flags();
+        case.assert_flags(flags);
+        for (name, expected) in [("text", render.clone()), ("nested", nested_render(&render))] {
+            let (value, warning) = fact(&page, request, name);
+            assert_eq!(value, expected, "{}", case.id);
+            assert_eq!(warning.is_empty(), flags.is_empty(), "{}: {flags:?}, and {warning:?}", case.id);
+            assert_eq!(warning.starts_with("Careful: "), !flags.allows_auto_approval(), "{}: {warning:?}", case.id);
+        }
         if let Some(Link::Never) = case.expect.link {
             let linked = page
                 .split('<')
@@ -97,8 +104,8 @@ async fn i23_pages_show_no_secret() {
         let request = ask(&served, "corpus.sign_in", arguments, "words").await;
         let page = served.sign_in().await.page("/").await;
         assert_eq!(page.matches("CANARY").count(), expect.canary_leaks.expect(id), "{id}");
-        assert_eq!(fact(&page, &request, "password"), expect.render_fields["password"], "{id}");
+        assert_eq!(fact(&page, &request, "password").0, expect.render_fields["password"], "{id}");
         let nested = json!({"Authorization": expect.render_fields["nested.Authorization"], "api_key": expect.render_fields["nested.api_key"]});
-        assert_eq!(fact(&page, &request, "nested"), nested.to_string().replace("\"[redacted]\"", "[redacted]"), "{id}");
+        assert_eq!(fact(&page, &request, "nested").0, nested.to_string().replace("\"[redacted]\"", "[redacted]"), "{id}");
     }
 }

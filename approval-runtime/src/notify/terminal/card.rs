@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use chrono::{TimeDelta, Utc};
 
-use crate::arguments::{Flag, Flags, display};
+use crate::arguments::display;
 use crate::request::{ApprovalRequest, ApprovalStatus};
 
 /// How to answer.
@@ -16,19 +16,6 @@ const LABEL: usize = 12;
 fn row(card: &mut String, label: &str, value: &str) {
     // Writing to a string cannot fail.
     let _ = writeln!(card, "  {label:<LABEL$} {value}");
-}
-
-/// What a reviewer has to know of an argument before its value is believed, in one line.
-///
-/// `[redacted]` says by itself that a secret is hidden.
-fn flag_row(card: &mut String, flags: Flags) {
-    let flags = flags.without(Flag::Redacted.into());
-    if flags.is_empty() {
-        return;
-    }
-    let sign = if flags.allows_auto_approval() { "note:" } else { "!" };
-    let meanings: Vec<_> = flags.iter().map(Flag::meaning).collect();
-    row(card, "", &format!("{sign} {}", meanings.join("; ")));
 }
 
 /// Renders the question about a request.
@@ -44,7 +31,10 @@ pub(crate) fn card(request: &ApprovalRequest, left: TimeDelta, code: &str) -> St
     let mut card = format!("{tool} waits for approval ({}:{:02} left, code {code})\n", left / 60, left % 60);
     for fact in request.facts() {
         row(&mut card, &fact.name, &fact.value);
-        flag_row(&mut card, fact.flags);
+        if let Some(warning) = fact.warning() {
+            let sign = if fact.flags.allows_auto_approval() { "note:" } else { "!" };
+            row(&mut card, "", &format!("{sign} {warning}"));
+        }
     }
     let chain: Vec<_> = request.agent_chain().map(display::name).collect();
     if !chain.is_empty() {
