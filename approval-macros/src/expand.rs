@@ -45,68 +45,59 @@ struct Expansion<'a> {
 
 impl Expansion<'_> {
     fn body(&self) -> TokenStream {
-        let p = self.private();
-        let route = self.route();
         let decoded = self.decoded();
         let variables: Vec<_> = decoded.iter().map(|argument| &argument.variable).collect();
-        let originals = decoded.iter().map(|argument| {
-            let variable = &argument.variable;
-            match argument.rebuilt() {
-                _ if argument.borrowed().is_none() => variable.to_token_stream(),
-                Rebuilt::Itself(_) => hygienic!(#p::Lent::itself(#variable)),
-                Rebuilt::Elements(_) | Rebuilt::From(_) => hygienic!(#p::Lent::Caller(#variable)),
-            }
-        });
+        let originals = decoded.iter().map(|argument| self.original(argument));
+        let takes = decoded.iter().map(|argument| self.lend(argument, self.decode("take", argument)));
         // The other arguments are bound once more, in the body.
         let here = decoded.iter().filter(|argument| argument.pattern.is_none() && argument.borrowed().is_none());
         let lints = here.flat_map(|argument| &argument.lints);
-        let capture = self.capture();
-        let takes = decoded.iter().map(|argument| {
-            let value = self.decode("take", argument);
-            if argument.borrowed().is_some() { hygienic!(#p::Lent::Decoded(#value)) } else { value }
-        });
-        let refused = self.refused();
-        let run = self.run();
-        let output = erased(&self.tool.output);
-        let bindings = self.bindings();
-        let statements = &self.tool.statements;
+        let (route, capture) = (self.route(), self.capture());
+        let (call, decoder) = (used("call", !capture.is_empty()), used("decoder", !decoded.is_empty()));
+        let (refused, is_failure) = self.refusals();
+        let (bindings, statements) = (self.bindings(), &self.tool.statements);
         hygienic! {
-            let call = #route;
-            #(#lints)*
-            let (permit, (#(#variables,)*)) = match call {
-                ::core::result::Result::Ok(permit) => (permit, (#(#originals,)*)),
-                ::core::result::Result::Err(call) => {
-                    let asked = call.ask(|call| { #capture }, |decoder| ::core::result::Result::Ok((#(#takes,)*)));
-                    match asked.await {
-                        ::core::result::Result::Ok(started) => started,
-                        ::core::result::Result::Err(refusal) => return #refused,
+            #route
+                .with((#(#originals,)*))
+                .capture(|#call, (#(#variables,)*)| { #capture })
+                .decode(|#decoder| ::core::result::Result::Ok((#(#takes,)*)))
+                .run(#refused, #is_failure, move |#(#lints)* (#(#variables,)*), returns| async move {
+                    // Says what `return`, `?` and the last expression have to be.
+                    if let ::core::option::Option::Some(output) = returns.none() {
+                        return output;
                     }
-                }
-            };
-            let body = async move {
-                // Says what `return`, `?` and the last expression have to be.
-                if let ::core::option::Option::Some(output) = ::core::option::Option::None::<#output> {
-                    return output;
-                }
-                #bindings
-                #statements
-            };
-            // The block ends the body's state before the result is kept over the next wait.
-            let (output, recording) = { #run.await };
-            recording.await;
-            output
+                    #bindings
+                    #statements
+                })
+                .await
         }
+    }
+
+    /// Returns the caller's value as the body takes it.
+    fn original(&self, argument: &Argument) -> TokenStream {
+        let (p, variable) = (self.private(), &argument.variable);
+        match argument.rebuilt() {
+            _ if argument.borrowed().is_none() => variable.to_token_stream(),
+            Rebuilt::Itself(_) => hygienic!(#p::Lent::itself(#variable)),
+            Rebuilt::Elements(_) | Rebuilt::From(_) => hygienic!(#p::Lent::Caller(#variable)),
+        }
+    }
+
+    /// Returns a decoded value as the body takes it.
+    fn lend(&self, argument: &Argument, value: TokenStream) -> TokenStream {
+        let p = self.private();
+        if argument.borrowed().is_some() { hygienic!(#p::Lent::Decoded(#value)) } else { value }
     }
 
     /// Returns the expression that asks the policy whether the tool passes.
     fn route(&self) -> TokenStream {
         let (p, tool, options) = (self.private(), self.description(), &self.tool.options);
         if options.gate.get().is_none() && options.agent.get().is_none() {
-            return hygienic!(#p::route(#tool));
+            return hygienic!(#p::route!(#tool));
         }
         let gate = option(options.gate.get().map(|gate| hygienic!(&#gate)));
         let agent = option(options.agent.get().map(|agent| hygienic!(::core::convert::Into::into(#agent))));
-        hygienic!(#p::route_as(#tool, #gate, #agent))
+        hygienic!(#p::route_as(#p::tool!(#tool), #gate, #agent))
     }
 
     /// Returns the path of what generated code may name.
@@ -115,10 +106,22 @@ impl Expansion<'_> {
     }
 
     fn private_at(&self, span: Span) -> TokenStream {
+        let krate = self.krate(span);
+        quote_spanned!(span=> #krate::__private)
+    }
+
+    fn krate(&self, span: Span) -> TokenStream {
         match self.tool.options.krate.get() {
-            Some(path) => quote_spanned!(span=> #path::__private),
-            None => quote_spanned!(span=> ::approval_runtime::__private),
+            Some(path) => quote_spanned!(span=> #path),
+            None => quote_spanned!(span=> ::approval_runtime),
         }
+    }
+
+    /// Returns the arguments that reviewers see, in the order of their names' bytes, in which JSON has them.
+    fn captured(&self) -> Vec<&Argument> {
+        let mut shown: Vec<_> = self.tool.arguments.iter().filter(|argument| argument.part != Part::Skipped).collect();
+        shown.sort_by_key(|argument| (argument.part == Part::Flattened, &argument.name));
+        shown
     }
 
     /// Returns the arguments whose values are decoded. A flattened one takes the keys that are left, so it comes last.
@@ -128,7 +131,7 @@ impl Expansion<'_> {
         decoded
     }
 
-    /// Returns the expression for the tool's description, which is a static in the list of annotated functions.
+    /// Returns what `tool!` makes the tool's description of, which is a static in the list of annotated functions.
     fn description(&self) -> TokenStream {
         let Self { tool } = self;
         let p = self.private();
@@ -195,7 +198,7 @@ impl Expansion<'_> {
             set("check", self.check());
         }
         let described = (text(&described) != "tool").then(|| hygienic!(, |tool| #described));
-        hygienic!(#p::tool!(#name, [#(#arguments),*] #described))
+        hygienic!(#name, [#(#arguments),*] #described)
     }
 
     /// Returns the function that decodes all arguments and drops them, so that a bad edit is refused before it is saved.
@@ -213,7 +216,7 @@ impl Expansion<'_> {
             let variable = &argument.variable;
             if argument.borrowed().is_some() { hygienic!(&#variable) } else { variable.to_token_stream() }
         });
-        let returned = self.at_type("returned", &self.tool.output);
+        let returned = self.of_type("Returned", "into_json", &self.tool.output);
         // At the option: it is what asks for a `Send` future.
         let asks_for_send = self.tool.options.callable.keyword().map_or_else(Span::mixed_site, |keyword| at(keyword.span()));
         let called =
@@ -232,34 +235,28 @@ impl Expansion<'_> {
     fn capture(&self) -> TokenStream {
         let Self { tool } = self;
         let options = &tool.options;
-        let originals: Vec<_> = self.decoded().iter().map(|argument| &argument.variable).collect();
-        // Without `move` the closure borrows what the body still needs; what is decoded later ends here.
-        let own = (!originals.is_empty()).then(|| hygienic!(let (#(#originals,)*) = (#(#originals,)*);));
-        let mut shown: Vec<_> = tool.arguments.iter().filter(|argument| argument.part != Part::Skipped).collect();
-        // Keys are written in the order of their bytes.
-        shown.sort_by_key(|argument| (argument.part == Part::Flattened, &argument.name));
-        let shown = shown.into_iter().map(|argument| {
+        let lent = tool.arguments.iter().filter(|argument| argument.is_decoded() && argument.borrowed().is_some());
+        let lent = lent.map(|argument| {
+            let variable = &argument.variable;
+            hygienic!(let #variable = #variable.get();)
+        });
+        let shown = self.captured().into_iter().map(|argument| {
             let (name, variable) = (&argument.name, &argument.variable);
-            let value = if argument.borrowed().is_some() { hygienic!(#variable) } else { hygienic!(&#variable) };
-            match argument.part {
-                Part::Live => {
-                    let function = self.at_type("shown", argument.owned());
-                    let value = if argument.borrowed().is_some() { hygienic!(&*#variable) } else { value };
-                    hygienic!(#function(call, #name, #value);)
-                }
-                Part::Flattened => {
-                    let function = self.at_type("flattened", argument.owned());
-                    hygienic!(#function(call, #value);)
-                }
-                Part::Reviewed | Part::Skipped => {
-                    let function = match argument.rebuilt() {
-                        Rebuilt::Itself(ty) => self.at_type("argument", ty),
-                        Rebuilt::Elements(ty) => self.at_type("slice", ty),
-                        Rebuilt::From(_) => self.at_type("shown", argument.owned()),
-                    };
-                    hygienic!(#function(call, #name, #value);)
-                }
-            }
+            let value = match (argument.borrowed(), argument.part) {
+                (None, _) => hygienic!(&#variable),
+                // It may be a `&mut`.
+                (Some(_), Part::Live) => hygienic!(&*#variable),
+                (Some(_), _) => variable.to_token_stream(),
+            };
+            let (function, name) = match (argument.part, argument.rebuilt()) {
+                (Part::Live, _) => (self.of_type("Showable", "show", argument.owned()), Some(name)),
+                (Part::Flattened, _) => (self.of_type("Reviewable", "flatten", argument.owned()), None),
+                (_, Rebuilt::Itself(ty)) => (self.of_type("Reviewable", "show", ty), Some(name)),
+                (_, Rebuilt::Elements(ty)) => (self.of_type("Reviewable", "show_slice", ty), Some(name)),
+                (_, Rebuilt::From(ty)) => (self.of_type("Reviewable", "show_lent", &ty), Some(name)),
+            };
+            let name = name.map(|name| hygienic!(, #name));
+            hygienic!(#function(#value, call #name);)
         });
         let call_id = options.call_id.get().map(|call_id| hygienic!(call.call_id(#call_id);));
         let cancel = options.cancel.get().map(|cancel| {
@@ -285,9 +282,6 @@ impl Expansion<'_> {
                 });
             }
         });
-        // A type with `impl` in it is only known where there is a value.
-        let check = self.decoded().iter().all(|argument| !is_opaque(&argument.ty)).then(|| self.check());
-        let check = check.filter(|_| options.resumable.get().is_none()).map(|check| hygienic!(call.check(#check);));
         // Patterns move what they take apart, so the reason comes last.
         let reason = options.reason.get().zip(tool.reason.as_ref()).map(|(literal, reason)| {
             let format_args = reason.format_args(literal);
@@ -302,7 +296,7 @@ impl Expansion<'_> {
                 );
             hygienic!(#(#parts)* call.reason(::core::format_args!(#format_args));)
         });
-        hygienic!(#own #(#shown)* #call_id #cancel #decide #check #reason)
+        hygienic!(#(#lent)* #(#shown)* #call_id #cancel #decide #reason)
     }
 
     /// Returns the statement that gives `auto_approve` the argument as it would run.
@@ -336,64 +330,39 @@ impl Expansion<'_> {
     /// Returns the expression that decodes an argument: `take` for the body, `peek` for the rule.
     fn decode(&self, how: &str, argument: &Argument) -> TokenStream {
         let name = &argument.name;
-        match argument.part {
-            Part::Flattened if how == "peek" => {
-                let rest = self.at_type("peek_rest", argument.owned());
+        let function = match (argument.part, argument.rebuilt()) {
+            (Part::Flattened, _) if how == "peek" => {
+                let rest = self.of_type("Reviewable", "peek_rest", argument.owned());
                 let named = self.tool.arguments.iter().filter(|other| matches!(other.part, Part::Reviewed | Part::Live));
                 let named = named.map(|other| &other.name);
-                hygienic!(#rest(decoder, &[#(#named),*])?)
+                return hygienic!(#rest(decoder, &[#(#named),*])?);
             }
-            Part::Flattened => {
-                let rest = self.at_type("rest", argument.owned());
-                hygienic!(#rest(decoder)?)
+            (Part::Flattened, _) => {
+                let rest = self.of_type("Reviewable", "rest", argument.owned());
+                return hygienic!(#rest(decoder)?);
             }
-            // Which type it is follows from the caller's value.
-            _ if is_opaque(&argument.ty) => {
-                let how = format_ident!("{how}", span = Span::mixed_site());
-                hygienic!(decoder.#how(#name)?)
-            }
-            _ => {
-                let how = match argument.rebuilt() {
-                    Rebuilt::Itself(ty) => self.at_type(how, ty),
-                    Rebuilt::Elements(ty) => self.at_type(&format!("{how}_slice"), ty),
-                    Rebuilt::From(ty) => self.at_type(how, &ty),
-                };
-                hygienic!(#how(decoder, #name)?)
-            }
-        }
+            (_, Rebuilt::Itself(ty)) => self.of_type("Reviewable", how, ty),
+            (_, Rebuilt::Elements(ty)) => self.of_type("Reviewable", &format!("{how}_slice"), ty),
+            (_, Rebuilt::From(ty)) => self.of_type("Reviewable", how, &ty),
+        };
+        hygienic!(#function(decoder, #name)?)
     }
 
-    /// Returns `function::<ty>`, its bounds at the type.
-    fn at_type(&self, function: &str, ty: &Type) -> TokenStream {
+    /// Returns `<ty as approval_runtime::Trait>::function`, whose bound is at the type.
+    fn of_type(&self, name: &str, function: &str, ty: &Type) -> TokenStream {
         let span = at(ty.span());
-        let p = self.private_at(span);
-        let function = Ident::new(function, span);
-        let ty = erased(ty);
-        quote_spanned!(span=> #p::#function::<#ty>)
+        let krate = self.krate(span);
+        let (name, function, ty) = (Ident::new(name, span), Ident::new(function, span), erased(ty));
+        quote_spanned!(span=> <#ty as #krate::#name>::#function)
     }
 
-    fn refused(&self) -> TokenStream {
+    /// Returns what makes a refusal into the return type, and what tells a failure.
+    fn refusals(&self) -> (TokenStream, TokenStream) {
         match self.tool.options.on_refusal.get() {
-            Some(path) => hygienic!(#path(refusal)),
+            Some(path) => (path.to_token_stream(), hygienic!(|_| false)),
             None => {
-                let refused = self.at_type("refused", &self.tool.output);
-                hygienic!(#refused(refusal))
-            }
-        }
-    }
-
-    /// Returns the call that runs the body; the bound that it can tell a failure is at the return type.
-    fn run(&self) -> TokenStream {
-        let body = hygienic!(::core::pin::pin!(body));
-        match self.tool.options.on_refusal.get() {
-            Some(_) => {
-                let p = self.private();
-                hygienic!(#p::run_judged(permit, #body, |_| false))
-            }
-            None => {
-                let (span, output) = (at(self.tool.output.span()), erased(&self.tool.output));
-                let run = quote_spanned!(span=> run::<#output, _>);
-                hygienic!(permit.#run(#body))
+                let of_output = |function| self.of_type("ToolReturn", function, &self.tool.output);
+                (of_output("refused"), of_output("is_failure"))
             }
         }
     }
@@ -418,6 +387,11 @@ impl Expansion<'_> {
             })
             .collect()
     }
+}
+
+/// Returns the name of a closure's parameter, or `_` where the closure does not use it.
+fn used(name: &str, is_used: bool) -> Ident {
+    Ident::new(if is_used { name } else { "_" }, Span::mixed_site())
 }
 
 /// Returns a place in the user's code whose tokens lints know as generated.

@@ -1,18 +1,12 @@
-//! Everything that generated code names. Nothing here is covered by semantic versioning; use the crate's front door.
+//! Everything that generated code names, beside the traits of the crate's front door. Nothing here is covered by semantic
+//! versioning.
 
 #![allow(missing_docs, reason = "not for people")]
 
-use std::pin::Pin;
-
 pub use inventory;
-use serde_json::Value;
 
-use crate::arguments::{Decoder, Invalid};
-pub use crate::call::Returned;
-pub use crate::call::{Call, Capturing, Permit, Running, route as route_as, run as run_judged};
-pub use crate::refusal::{Refusal, ToolReturn};
-use crate::signature::Shown;
-pub use crate::signature::{Argument as Captures, Lent};
+pub use crate::call::{Called, Captured, Capturing, Gated, Returns, Route, Running, route as route_as};
+pub use crate::signature::Lent;
 pub use crate::tool::{Argument, Effect, Registered, Tool};
 
 /// Describes an annotated function in a static, adds that to the binary's registry, and borrows it.
@@ -33,84 +27,12 @@ macro_rules! __approval_tool {
 pub use crate::__approval_tool as tool;
 
 /// Routes a call that says neither whom to ask nor who calls.
-#[inline]
-pub fn route(tool: &'static Tool) -> Result<Permit, Call> {
-    route_as(tool, None, None)
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __approval_route {
+    ($($tool:tt)*) => { $crate::__private::route_as($crate::__private::tool!($($tool)*), ::core::option::Option::None, ::core::option::Option::None) };
 }
-
-impl Permit {
-    /// Runs a body whose result says whether it failed.
-    #[inline]
-    pub fn run<T: ToolReturn, F: Future<Output = T>>(self, body: Pin<&mut F>) -> Running<'_, F, fn(&T) -> bool> {
-        run_judged(self, body, T::is_failure)
-    }
-}
-
-#[inline]
-pub fn argument<T: Captures>(call: &mut Capturing<'_>, name: &'static str, value: &T) {
-    call.argument(name, value);
-}
-
-/// For `&[T]`, whose bound is on the elements: one type, one message.
-#[inline]
-pub fn slice<T: Captures>(call: &mut Capturing<'_>, name: &'static str, value: &[T]) {
-    call.argument(name, value);
-}
-
-#[inline]
-pub fn shown<T: Shown + ?Sized>(call: &mut Capturing<'_>, name: &'static str, value: &T) {
-    call.argument(name, value);
-}
-
-#[inline]
-pub fn flattened<T: Captures>(call: &mut Capturing<'_>, value: &T) {
-    call.flatten(value);
-}
-
-#[inline]
-pub fn take<T: Captures>(arguments: &mut Decoder, name: &'static str) -> Result<T, Invalid> {
-    arguments.take(name)
-}
-
-#[inline]
-pub fn take_slice<T: Captures>(arguments: &mut Decoder, name: &'static str) -> Result<Vec<T>, Invalid> {
-    arguments.take(name)
-}
-
-#[inline]
-pub fn peek<T: Captures>(arguments: &mut Decoder, name: &'static str) -> Result<T, Invalid> {
-    arguments.peek(name)
-}
-
-#[inline]
-pub fn peek_slice<T: Captures>(arguments: &mut Decoder, name: &'static str) -> Result<Vec<T>, Invalid> {
-    arguments.peek(name)
-}
-
-#[inline]
-pub fn rest<T: Captures>(arguments: &mut Decoder) -> Result<T, Invalid> {
-    arguments.rest()
-}
-
-/// Decodes what `besides` does not name, and takes nothing out.
-pub fn peek_rest<T: Captures>(arguments: &mut Decoder, besides: &[&'static str]) -> Result<T, Invalid> {
-    arguments.peek_rest(besides)
-}
-
-/// Makes what a call by name gives of what the tool returned.
-///
-/// # Errors
-/// The tool's own error in words.
-pub fn returned<T: Returned>(returned: T) -> Result<Value, Box<str>> {
-    returned.into_json()
-}
-
-/// Makes what a refused call returns.
-#[cold]
-#[must_use]
-pub fn refused<T: ToolReturn>(refusal: Refusal) -> T {
-    T::refused(refusal)
-}
+pub use crate::__approval_route as route;
 
 /// Gives `value` the type of `_like`, for an `impl Trait` argument that has no name.
 #[inline]

@@ -416,7 +416,7 @@ impl Serialize for Refusal {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` has no room for a refusal",
     label = "a reviewer may say no, and this type cannot say so",
-    note = "return `Result<_, E>` where `E: From<Refusal>`, or name a conversion: `on_refusal = path`"
+    note = "return `Result<_, E>` where `E: From<Refusal>`, or `String`, or name a conversion: `on_refusal = path`"
 )]
 pub trait ToolReturn: Sized {
     /// Makes the value that a refused call returns.
@@ -437,6 +437,7 @@ impl<T, E: From<Refusal>> ToolReturn for Result<T, E> {
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl ToolReturn for String {
     fn refused(refusal: Refusal) -> Self {
         refusal.to_string()

@@ -108,6 +108,12 @@ impl Names {
 /// Decodes the arguments as the tool's body would and drops the result.
 type Check = fn(&mut Decoder) -> Result<(), Invalid>;
 
+/// A captured argument's name, and how it decodes.
+pub(crate) type Field = (&'static str, Decodes);
+
+/// Decodes one argument as the body would, or with the others taken out all that is left, and drops the result.
+pub type Decodes = fn(&mut Decoder, &'static str) -> Result<(), Invalid>;
+
 /// Calls the annotated function with arguments out of a decoder. The future gives what it returned as JSON, or what it failed
 /// with.
 type Invoke = fn(&mut Decoder) -> Result<BoxFuture<'static, Result<Value, Box<str>>>, Invalid>;
@@ -145,6 +151,7 @@ pub struct Tool {
     check: Option<Check>,
     invoke: Option<Invoke>,
     fingerprint: OnceLock<Digest>,
+    fields: OnceLock<Box<[Field]>>,
 }
 
 impl fmt::Debug for Tool {
@@ -180,6 +187,7 @@ impl Tool {
             check: None,
             invoke: None,
             fingerprint: OnceLock::new(),
+            fields: OnceLock::new(),
         }
     }
 
@@ -359,6 +367,21 @@ impl Tool {
     /// Decodes `arguments` as the body would, where the attribute left a way to; `None` where it could not.
     pub(crate) fn check(&self, decoder: &mut Decoder) -> Option<Result<(), Invalid>> {
         self.check.map(|check| check(decoder))
+    }
+
+    /// Returns how the first call that was captured decodes.
+    pub(crate) fn fields(&self) -> Option<&[Field]> {
+        self.fields.get().map(AsRef::as_ref)
+    }
+
+    /// Keeps how a call decodes if it is the first, and says whether it was.
+    pub(crate) fn keep_fields(&self, fields: &[Field]) -> bool {
+        let mut first = false;
+        self.fields.get_or_init(|| {
+            first = true;
+            fields.into()
+        });
+        first
     }
 
     pub(crate) const fn invoke(&self) -> Option<Invoke> {

@@ -7,20 +7,17 @@ use std::task::{Context, Poll, ready};
 use rustc_hash::FxHashMap;
 use tokio::sync::oneshot;
 
-use crate::arguments::{Decoder, Invalid};
+use crate::check::Check;
 use crate::request::{ApprovalRequest, RequestId};
 
 /// A hint: the record as it was just committed, or only that something changed. A waiter acts on what the store says; a
 /// record that was just committed in this process is what the store says.
 pub(crate) type Hint = Option<ApprovalRequest>;
 
-/// Decodes arguments as the waiting call would, and drops the result.
-pub(crate) type Check = fn(&mut Decoder) -> Result<(), Invalid>;
-
 #[derive(Debug)]
 struct Entry {
     waiters: Waiters,
-    check: Option<Check>,
+    check: Check,
 }
 
 #[derive(Debug)]
@@ -84,7 +81,7 @@ pub(crate) struct Waiter {
 }
 
 impl Waiter {
-    pub(crate) fn register(id: RequestId, check: Option<Check>) -> Self {
+    pub(crate) fn register(id: RequestId, check: Check) -> Self {
         let (sender, receiver) = oneshot::channel();
         let mut shard = shard(id);
         let entry = match shard.remove(&id) {
@@ -132,8 +129,8 @@ pub(crate) fn wake_all() {
 }
 
 /// Returns how a call that waits here would decode the request's arguments.
-pub(crate) fn check_of(id: RequestId) -> Option<Check> {
-    shard(id).get(&id).and_then(|entry| entry.check)
+pub(crate) fn check_of(id: RequestId) -> Check {
+    shard(id).get(&id).map(|entry| entry.check.clone()).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -148,7 +145,7 @@ mod tests {
     #[test]
     fn i25_left_waiter_leaves_nothing() {
         let id = RequestId::random();
-        let (one, two) = (Waiter::register(id, None), Waiter::register(id, None));
+        let (one, two) = (Waiter::register(id, Check::Unknown), Waiter::register(id, Check::Unknown));
         drop(one);
         assert!(waiting_for(id));
         drop(two);
@@ -159,7 +156,7 @@ mod tests {
     #[tokio::test]
     async fn i17_everybody_looks_again() {
         let ids = [RequestId::random(), RequestId::random()];
-        let mut waiters = ids.map(|id| Waiter::register(id, None));
+        let mut waiters = ids.map(|id| Waiter::register(id, Check::Unknown));
         wake_all();
         for waiter in &mut waiters {
             assert!(std::future::poll_fn(|context| waiter.poll(context)).await.is_none());

@@ -62,22 +62,58 @@ async fn i27_deny_sees_the_edit() {
     assert_eq!(starts.count(), 0);
 }
 
-/// Nobody can tell beforehand what such a tool takes.
-#[requires_approval]
-async fn store_any(value: impl Serialize + DeserializeOwned + Send) -> Result<String, Refusal> {
-    Ok(serde_json::to_string(&value).unwrap_or_default())
+/// While somebody decides, the hidden value is not at hand, so nobody can tell whether an edit fits.
+#[requires_approval(redact(pin))]
+async fn store_locked(value: u64, pin: String) -> Result<String, Refusal> {
+    Ok(format!("{value}{pin}"))
 }
 
 /// An edit that does not fit and could not be checked is refused at the claim: both sides are told, nothing is stuck.
 #[tokio::test(start_paused = true)]
 async fn unfit_edit_is_refused_at_the_claim() {
-    let edits = [json!({"value": "five"}), json!({"value": 6, "bcc": "mallory"})];
-    let gate = TestGate::script(builder(), edits.map(Reply::approve_with));
-    for nth in 0..2 {
-        let refusal = gate.scope(store_any(5_u64)).await.unwrap_err();
+    let gate = gate();
+    for (field, value) in [("value", json!("five")), ("bcc", json!("mallory"))] {
+        let review = async {
+            let request = pending(&gate).await;
+            let mut edit = request.arguments().to_value();
+            edit[field] = value;
+            let decision = Decision::approve(alice(), request.digest()).edited_arguments(edit);
+            gate.decide(request.id(), decision).await.unwrap()
+        };
+        let (returned, request) = tokio::join!(gate.scope(store_locked(5, "1234".into())), review);
+        let refusal = returned.unwrap_err();
         assert!(matches!(refusal, Refusal::Invalid { .. }), "{refusal:?}");
-        let request = &gate.asked()[nth];
+        let request = gate.get_request(request.id()).await.unwrap();
         assert_eq!((request.status(), request.ended_because()), (ApprovalStatus::Expired, Some(EndedBecause::Unrunnable)));
+    }
+}
+
+#[requires_approval]
+async fn store_any<T: Serialize + DeserializeOwned>(
+    first: T,
+    second: impl Serialize + DeserializeOwned,
+) -> Result<String, Refusal> {
+    Ok(serde_json::to_string(&(first, second)).unwrap_or_default())
+}
+
+/// What an edit has to fit is told by the call that waits, not by another one of the same function.
+#[tokio::test(start_paused = true)]
+async fn edit_fits_its_own_call() {
+    let gate = gate();
+    let (returned, _) = tokio::join!(gate.scope(store_any(1_u8, 2_u8)), approve(&gate));
+    assert_eq!(returned.unwrap(), "[1,2]");
+    for (refused, fits) in [(json!(300), json!("b")), (json!({}), json!(""))] {
+        let review = async {
+            let request = pending(&gate).await;
+            let edit = |second| {
+                let edited = json!({"first": 2, "second": second});
+                gate.decide(request.id(), Decision::approve(alice(), request.digest()).edited_arguments(edited))
+            };
+            assert_eq!(edit(refused).await.unwrap_err().code(), "invalid_edit");
+            edit(fits.clone()).await.unwrap()
+        };
+        let (returned, _) = tokio::join!(gate.scope(store_any(1_u8, "a".to_owned())), review);
+        assert_eq!(returned.unwrap(), json!([2, fits]).to_string());
     }
 }
 

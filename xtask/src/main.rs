@@ -1,6 +1,7 @@
 //! Everything a person or CI runs. `cargo xtask help` lists it.
 
 mod bench;
+mod build;
 mod command;
 mod ecosystem;
 mod look_alikes;

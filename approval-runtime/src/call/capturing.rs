@@ -2,18 +2,19 @@
 
 use std::fmt;
 
+use serde::Serialize;
 use serde_json::Value;
 
 use super::Asked;
 use crate::agent::Agent;
 use crate::arguments::{Capture, Captured, Decoder, Hidden, Invalid};
 use crate::boxed::BoxFuture;
+use crate::check::{Check, Fields};
 use crate::gate::{ApprovalGate, Asking};
 use crate::policy::{Judgement, Ruling};
 use crate::refusal::Refusal;
 use crate::request::RequestId;
-use crate::tool::ToolRef;
-use crate::wait::Check;
+use crate::tool::{Decodes, ToolRef};
 
 /// A call whose arguments are being captured.
 pub struct Capturing<'a> {
@@ -27,7 +28,7 @@ pub struct Capturing<'a> {
     reason: Option<Box<str>>,
     call_id: Option<Box<str>>,
     cancel: Option<BoxFuture<'static, ()>>,
-    check: Option<Check>,
+    fields: Fields<'a>,
     annotated: bool,
 }
 
@@ -50,22 +51,29 @@ impl<'a> Capturing<'a> {
             reason: None,
             call_id: None,
             cancel: None,
-            check: None,
+            fields: Fields::of(tool),
             annotated: true,
         }
     }
 
-    /// Captures one argument.
-    pub fn argument<T: serde::Serialize + ?Sized>(&mut self, name: &'static str, value: &T) {
-        if let Some(capture) = &mut self.capture {
-            capture.argument(name, value);
-        }
+    /// Captures an argument that the body runs on as it was captured.
+    pub fn argument<T: Serialize + ?Sized>(&mut self, name: &'static str, value: &T, decodes: Decodes) {
+        self.show(name, value);
+        self.fields.push((name, decodes));
     }
 
-    /// Captures a value whose fields are arguments.
-    pub fn flatten<T: serde::Serialize + ?Sized>(&mut self, value: &T) {
+    /// Captures a value whose fields are arguments. It comes last.
+    pub fn flatten<T: Serialize>(&mut self, value: &T, decodes: Decodes) {
         if let Some(capture) = &mut self.capture {
             capture.flatten(value);
+        }
+        self.fields.push(("", decodes));
+    }
+
+    /// Captures an argument that runs as it is.
+    pub fn show<T: Serialize + ?Sized>(&mut self, name: &'static str, value: &T) {
+        if let Some(capture) = &mut self.capture {
+            capture.argument(name, value);
         }
     }
 
@@ -89,11 +97,6 @@ impl<'a> Capturing<'a> {
     /// Sets a future that is ready when the caller no longer wants the call.
     pub fn cancel(&mut self, cancelled: BoxFuture<'static, ()>) {
         self.cancel = Some(cancelled);
-    }
-
-    /// Sets how an edit is checked while the call waits.
-    pub fn check(&mut self, check: Check) {
-        self.check = Some(check);
     }
 
     /// Asks the policy, with the attribute's typed rule behind its allow rules.
@@ -147,7 +150,7 @@ impl<'a> Capturing<'a> {
             hidden,
             decoder: self.decoder,
             cancel: self.cancel,
-            check: self.check,
+            check: if self.annotated { self.fields.check() } else { Check::Unknown },
             annotated: self.annotated,
         })
     }

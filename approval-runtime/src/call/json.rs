@@ -47,7 +47,8 @@ impl CallError {
     }
 }
 
-/// What a tool returns, for a caller that knows no types: `Result<T, E>` where `T: Serialize` and `E: Display`, or `String`.
+/// What a `callable` tool returns, for a caller that knows no types: `Result<T, E>` where `T: Serialize` and `E: Display`, or
+/// `String`.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` has no JSON form for the model that called",
     label = "`callable` gives a model what this tool returns",
@@ -70,6 +71,7 @@ impl<T: Serialize, E: Display> Returned for Result<T, E> {
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl Returned for String {
     fn into_json(self) -> Result<Value, Box<str>> {
         Ok(Value::String(self))

@@ -3,12 +3,13 @@
 mod capturing;
 mod file;
 mod json;
+mod permit;
 mod running;
 mod start;
 mod waiting;
 
+use std::fmt;
 use std::future::{Future, ready};
-use std::pin::pin;
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -16,24 +17,27 @@ use serde_json::Value;
 pub use self::capturing::Capturing;
 pub use self::file::NewRequest;
 pub use self::json::{CallError, Returned};
-pub use self::running::{Permit, Running, run};
+use self::running::Approving;
+pub use self::running::{Captured, Gated, Returns, Running};
 use self::start::{Approved, What};
 use self::waiting::{file, wait_for};
 use crate::agent::Agent;
-use crate::arguments::{Decoder, Hidden, Invalid};
+use crate::arguments::{Decoder, Hidden};
 use crate::boxed::BoxFuture;
+use crate::check::Check;
 use crate::gate::{ApprovalGate, Asking};
 use crate::policy::{Judgement, Ruling};
 use crate::refusal::{Refusal, ToolReturn};
 use crate::request::Verdict;
 use crate::scope::{self, ByName};
 use crate::tool::{Tool, ToolRef};
-use crate::wait::Check;
+
+/// A call whose way is known: it passes, or it is to be asked about.
+#[derive(Debug)]
+#[must_use = "a call that is routed is asked about, and then run"]
+pub struct Route(Option<Box<Routed>>);
 
 /// A call that the policy does not simply let pass.
-#[derive(Debug)]
-pub struct Call(Box<Routed>);
-
 #[derive(Debug)]
 struct Routed {
     gate: Option<ApprovalGate>,
@@ -43,20 +47,17 @@ struct Routed {
 }
 
 /// Finds the gate and asks whether the tool passes; allocates nothing when it does.
-///
-/// # Errors
-/// The call, where the tool does not simply pass.
 #[inline]
 #[expect(clippy::needless_pass_by_value, reason = "generated code makes it for this call")]
-pub fn route(tool: &'static Tool, gate: Option<&ApprovalGate>, agent: Option<Agent>) -> Result<Permit, Call> {
+pub fn route(tool: &'static Tool, gate: Option<&ApprovalGate>, agent: Option<Agent>) -> Route {
     scope::with(|scope| {
         let scope_agent = scope.and_then(|scope| scope.agent.as_ref());
         let gate = gate.or_else(|| scope.and_then(|scope| scope.gate.as_ref())).or_else(|| ApprovalGate::installed());
         let agent = agent.as_ref().or(scope_agent);
         let by_name = scope.and_then(|scope| scope.by_name.as_ref()).filter(|by_name| by_name.enters(tool));
         match gate {
-            Some(gate) if matches!(gate.ruling(agent, tool.name()), Ruling::Pass) => Ok(Permit::ungated()),
-            _ => Err(call(gate, ToolRef::Static(tool), agent, scope_agent, by_name)),
+            Some(gate) if matches!(gate.ruling(agent, tool.name()), Ruling::Pass) => Route(None),
+            _ => call(gate, ToolRef::Static(tool), agent, scope_agent, by_name),
         }
     })
 }
@@ -68,9 +69,9 @@ fn call(
     agent: Option<&Agent>,
     outer: Option<&Agent>,
     by_name: Option<&Arc<ByName>>,
-) -> Call {
+) -> Route {
     let agent = agent.map(|agent| agent.clone().inside(outer));
-    Call(Box::new(Routed { gate: gate.cloned(), tool, agent, by_name: by_name.cloned() }))
+    Route(Some(Box::new(Routed { gate: gate.cloned(), tool, agent, by_name: by_name.cloned() })))
 }
 
 impl ApprovalGate {
@@ -109,18 +110,77 @@ impl ApprovalGate {
     {
         let tool = self.known(tool);
         let agent = Agent::current();
-        if matches!(self.ruling(agent.as_ref(), tool.name()), Ruling::Pass) {
-            return body(arguments).await;
-        }
-        let call = call(Some(self), tool, agent.as_ref(), None, None);
-        let asked = call.ask(move |call| call.whole(&arguments), Decoder::rest::<Value>);
-        match asked.await {
-            Ok((permit, arguments)) => {
-                let (returned, recording) = run(permit, pin!(async move { body(arguments).await }), T::is_failure).await;
-                recording.await;
-                returned
+        let route = match self.ruling(agent.as_ref(), tool.name()) {
+            Ruling::Pass => Route(None),
+            Ruling::Judge(_) => call(Some(self), tool, agent.as_ref(), None, None),
+        };
+        route
+            .with(arguments)
+            .capture(|call, arguments| call.whole(&arguments))
+            .decode(Decoder::rest::<Value>)
+            .run(T::refused, T::is_failure, |arguments, _| async move { body(arguments).await })
+            .await
+    }
+}
+
+impl Route {
+    /// Adds the caller's values.
+    #[inline]
+    pub const fn with<V>(self, values: V) -> Called<V> {
+        Called { route: self, values }
+    }
+}
+
+/// A call with the caller's values.
+#[must_use = "nothing runs until `run` is awaited"]
+pub struct Called<V> {
+    route: Route,
+    values: V,
+}
+
+impl<V> fmt::Debug for Called<V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Called(..)")
+    }
+}
+
+impl<V> Called<V> {
+    /// Shows the values to the policy and drops them, where the call does not pass.
+    #[inline]
+    pub fn capture(self, capture: impl FnOnce(&mut Capturing<'_>, V)) -> Captured<V> {
+        let Self { route, values } = self;
+        let Some(call) = route.0 else { return Captured::passes(values) };
+        let redact: Vec<_> = call.tool.redacted_paths().collect();
+        let asked = match call.capturing(&redact) {
+            Ok(mut capturing) => {
+                capture(&mut capturing, values);
+                capturing.end()
             }
-            Err(refusal) => T::refused(refusal),
+            Err(refusal) => Err(refusal),
+        };
+        Captured::waits(call.approving(asked))
+    }
+}
+
+impl Routed {
+    fn capturing<'a>(&'a self, redact: &'a [&'a str]) -> Result<Capturing<'a>, Refusal> {
+        match &self.gate {
+            Some(gate) => Ok(Capturing::new(gate, &self.tool, self.agent.as_ref(), redact)),
+            None => Err(Refusal::NoGate { tool: self.tool.name().into() }),
+        }
+    }
+
+    fn approving(self, asked: Result<Asked, Refusal>) -> Approving {
+        let approving = match asked {
+            Ok(asked) => asked.approved(),
+            Err(refusal) => Box::pin(ready(Err(refusal))),
+        };
+        match self.by_name {
+            None => approving,
+            Some(by_name) => Box::pin(async move {
+                let approved = by_name.watch(approving).await?;
+                Ok(Box::new(Approved { by_name: Some(by_name), ..*approved }))
+            }),
         }
     }
 }
@@ -133,60 +193,13 @@ struct Asked {
     hidden: Option<Box<Hidden>>,
     decoder: Option<Decoder>,
     cancel: Option<BoxFuture<'static, ()>>,
-    check: Option<Check>,
+    check: Check,
     annotated: bool,
-}
-
-impl Call {
-    /// Captures and judges at once; then waits for approval, decodes what was approved, and claims the one start.
-    ///
-    /// Not an `async fn`: the future must not keep the originals that `capture` takes.
-    pub fn ask<T, C, D>(self, capture: C, decode: D) -> impl Future<Output = Result<(Permit, T), Refusal>> + use<T, C, D>
-    where
-        C: FnOnce(&mut Capturing<'_>),
-        D: FnOnce(&mut Decoder) -> Result<T, Invalid>,
-    {
-        let waiting = begin(self, capture);
-        async move {
-            let (permit, values) = waiting.await?.start(decode);
-            Ok((permit.await?, values.expect("there is a permit only where there are values")))
-        }
-    }
-}
-
-fn begin(call: Call, capture: impl FnOnce(&mut Capturing<'_>)) -> BoxFuture<'static, Result<Box<Approved>, Refusal>> {
-    let Routed { gate, tool, agent, by_name } = *call.0;
-    let approved = approved(gate, &tool, agent.as_ref(), capture);
-    match by_name {
-        None => approved,
-        Some(by_name) => Box::pin(async move {
-            let approved = by_name.watch(approved).await?;
-            Ok(Box::new(Approved { by_name: Some(by_name), ..*approved }))
-        }),
-    }
-}
-
-fn approved(
-    gate: Option<ApprovalGate>,
-    tool: &ToolRef,
-    agent: Option<&Agent>,
-    capture: impl FnOnce(&mut Capturing<'_>),
-) -> BoxFuture<'static, Result<Box<Approved>, Refusal>> {
-    let Some(gate) = gate else {
-        return Box::pin(ready(Err(Refusal::NoGate { tool: tool.name().into() })));
-    };
-    let redact: Vec<_> = tool.redacted_paths().collect();
-    let mut capturing = Capturing::new(&gate, tool, agent, &redact);
-    capture(&mut capturing);
-    match capturing.end() {
-        Ok(asked) => asked.approved(),
-        Err(refusal) => Box::pin(ready(Err(refusal))),
-    }
 }
 
 impl Asked {
     /// Each way is a future of its own: one that waits for people keeps nothing of the others.
-    fn approved(self) -> BoxFuture<'static, Result<Box<Approved>, Refusal>> {
+    fn approved(self) -> Approving {
         let Self { gate, asking, judgement, hidden, decoder, mut cancel, check, annotated } = self;
         match judgement {
             Judgement::Allow(rule) => {

@@ -1,178 +1,240 @@
-//! A body that runs, and the record of how it ended.
+//! A body that runs once its call may start.
 
-use std::convert::Infallible;
+use std::any::Any;
 use std::fmt;
 use std::future::Future;
+use std::marker::PhantomData;
+use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
-use uuid::Uuid;
+use pin_project_lite::pin_project;
 
-use super::waiting::in_background;
+use super::permit::Permit;
+use super::start::Approved;
+use crate::arguments::{Decoder, Invalid};
 use crate::boxed::BoxFuture;
-use crate::gate::{NotApplied, RunningBody};
-use crate::request::{ApprovalRequest, Event, Outcome, RequestId};
+use crate::refusal::Refusal;
+use crate::request::Outcome;
 
-/// The right to run a body once. Dropped while the body runs, it records that nobody knows how far it came.
-#[derive(Debug)]
-#[must_use = "a permit is for `run`"]
-pub struct Permit(Option<Box<Claimed>>);
+/// A call that people or rules decide.
+pub(super) type Approving = BoxFuture<'static, Result<Box<Approved>, Refusal>>;
 
-#[derive(Debug)]
-struct Claimed {
-    running: RunningBody,
-    id: RequestId,
-    /// As the claim left it, once that is known to be written.
-    request: Option<ApprovalRequest>,
-    claim_id: Uuid,
-    recorded: bool,
-}
+/// A call that passes with the caller's values, or waits until it is approved.
+#[must_use = "nothing runs until `run` is awaited"]
+pub struct Captured<V>(Result<V, Approving>);
 
-impl Permit {
-    /// The permit of a call that the policy lets pass: nothing is recorded.
+impl<V> Captured<V> {
+    pub(super) const fn passes(values: V) -> Self {
+        Self(Ok(values))
+    }
+
+    pub(super) const fn waits(approving: Approving) -> Self {
+        Self(Err(approving))
+    }
+
+    /// Says how the values that were approved are decoded.
     #[inline]
-    pub const fn ungated() -> Self {
-        Self(None)
-    }
-
-    /// The permit of a claim that is about to be written. Dropped before anybody knows whether it was, it records so.
-    pub(super) fn claiming(running: RunningBody, id: RequestId, claim_id: Uuid) -> Self {
-        Self(Some(Box::new(Claimed { running, id, request: None, claim_id, recorded: false })))
-    }
-
-    /// The claim is written.
-    pub(super) fn claimed(mut self, request: ApprovalRequest) -> Self {
-        if let Some(claimed) = &mut self.0 {
-            claimed.request = Some(request);
-        }
-        self
-    }
-
-    /// The claim is not written, and will not be.
-    pub(super) fn refused(mut self) {
-        if let Some(claimed) = &mut self.0 {
-            claimed.recorded = true;
-        }
+    pub fn decode(self, decode: fn(&mut Decoder) -> Result<V, Invalid>) -> Gated<V> {
+        Gated { captured: self.0, decode }
     }
 }
 
-impl Claimed {
-    fn record(&self, outcome: Outcome) -> impl Future<Output = ()> + Send + 'static + use<> {
-        let (gate, id, request, claim_id) = (self.running.gate().clone(), self.id, self.request.clone(), self.claim_id);
-        async move {
-            let event = Event::Finish { claim_id, outcome };
-            match gate.advance(id, request, &event).await {
-                // A conflict means that the outcome stands already, or that the claim was not written.
-                Ok(_) | Err(NotApplied::Conflict(..) | NotApplied::NotFound(_)) => {}
-                Err(error) => tracing::error!(request = %id, ?error, "the outcome of a call could not be recorded"),
-            }
-        }
-    }
-
-    fn finish(mut self: Box<Self>, outcome: Outcome) -> BoxFuture<'static, ()> {
-        Box::pin(async move {
-            // Until this is written, dropping the future records the outcome as indeterminate.
-            self.record(outcome).await;
-            self.recorded = true;
-        })
+impl<V> fmt::Debug for Captured<V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Captured(..)")
     }
 }
 
-impl Drop for Claimed {
-    fn drop(&mut self) {
-        if !self.recorded {
-            in_background(self.record(Outcome::Indeterminate));
-        }
+/// A call that runs on the caller's values or on those that are approved.
+#[must_use = "nothing runs until `run` is awaited"]
+pub struct Gated<V> {
+    captured: Result<V, Approving>,
+    decode: fn(&mut Decoder) -> Result<V, Invalid>,
+}
+
+impl<V> fmt::Debug for Gated<V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Gated(..)")
     }
 }
 
-/// Runs a body under its permit; when it has ended, what it returned and the record of that, still to be written.
-///
-/// Two steps, so that the caller's future has the body's state no longer when it holds the result. A panic of the body is
-/// recorded as failed, and goes on.
-#[inline]
-pub fn run<F, I>(permit: Permit, body: Pin<&mut F>, is_failure: I) -> Running<'_, F, I>
+/// Says what a body returns, where a block cannot.
+#[derive(Clone, Copy, Debug)]
+pub struct Returns<T>(PhantomData<fn() -> T>);
+
+impl<T> Returns<T> {
+    /// Returns nothing, of the body's type.
+    #[inline]
+    #[must_use]
+    pub const fn none(self) -> Option<T> {
+        None
+    }
+}
+
+impl<V> Gated<V> {
+    /// Runs the body once the call may start, and records how it ended. A panic of the body is recorded as failed, and goes on.
+    ///
+    /// `body` only makes the future.
+    #[inline]
+    pub fn run<T, B, F>(self, refused: fn(Refusal) -> T, is_failure: fn(&T) -> bool, body: B) -> Running<V, T, B, F>
+    where
+        B: FnOnce(V, Returns<T>) -> F,
+        F: Future<Output = T>,
+    {
+        let (stage, body) = match self.captured {
+            Ok(values) => (Stage::Runs(Permit::ungated()), Body::Made { body: body(values, Returns(PhantomData)) }),
+            Err(approving) => (Stage::Waits(approving, self.decode), Body::ToMake { make: Some(body) }),
+        };
+        Running { state: State { stage, refused, is_failure }, body }
+    }
+}
+
+pin_project! {
+    /// A call on its way from the question to the record of how its body ended.
+    #[must_use = "nothing is asked and nothing runs until this is awaited"]
+    pub struct Running<V, T, B, F> {
+        state: State<V, T>,
+        #[pin]
+        body: Body<B, F>,
+    }
+}
+
+pin_project! {
+    // One lies where the other lay. Once it is made, the body holds the values.
+    #[project = BodyNow]
+    enum Body<B, F> {
+        ToMake { make: Option<B> },
+        Made { #[pin] body: F },
+        Ended,
+    }
+}
+
+struct State<V, T> {
+    stage: Stage<V, T>,
+    refused: fn(Refusal) -> T,
+    is_failure: fn(&T) -> bool,
+}
+
+enum Stage<V, T> {
+    Waits(Approving, fn(&mut Decoder) -> Result<V, Invalid>),
+    Claims(BoxFuture<'static, Result<Permit, Refusal>>),
+    Runs(Permit),
+    Records(BoxFuture<'static, ()>, Box<Ended<T>>),
+    Over,
+}
+
+/// How a body ended: with a value, or with a panic.
+type Ended<T> = Result<T, Box<dyn Any + Send>>;
+
+impl<V, T, B, F> fmt::Debug for Running<V, T, B, F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Running(..)")
+    }
+}
+
+impl<V, T, B, F> Future for Running<V, T, B, F>
 where
-    F: Future,
-    I: FnOnce(&F::Output) -> bool,
+    B: FnOnce(V, Returns<T>) -> F,
+    F: Future<Output = T>,
 {
-    Running { is_failure: Some(is_failure), stage: Stage::Body { permit, body } }
-}
-
-/// A body that runs.
-#[derive(Debug)]
-pub struct Running<'a, F, I> {
-    is_failure: Option<I>,
-    stage: Stage<'a, F>,
-}
-
-enum Stage<'a, F> {
-    Body { permit: Permit, body: Pin<&'a mut F> },
-    Panicked(BoxFuture<'static, Infallible>),
-}
-
-impl<F, I> Unpin for Running<'_, F, I> {}
-
-impl<F, I> Future for Running<'_, F, I>
-where
-    F: Future,
-    I: FnOnce(&F::Output) -> bool,
-{
-    type Output = (F::Output, Recording);
+    type Output = T;
 
     #[inline]
-    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let this = self.get_mut();
-        match &mut this.stage {
-            Stage::Body { permit: Permit(None), body } => {
-                body.as_mut().poll(context).map(|returned| (returned, Recording(None)))
-            }
-            Stage::Body { permit: Permit(claimed), body } => {
-                let polled = catch_unwind(AssertUnwindSafe(|| body.as_mut().poll(context)));
-                match polled {
-                    Ok(Poll::Pending) => Poll::Pending,
-                    Ok(Poll::Ready(returned)) => {
-                        let failed = this.is_failure.take().is_some_and(|is_failure| is_failure(&returned));
-                        let outcome = if failed { Outcome::Failed } else { Outcome::Executed };
-                        Poll::Ready((returned, Recording(claimed.take().map(|claimed| claimed.finish(outcome)))))
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<T> {
+        let this = self.project();
+        match &this.state.stage {
+            Stage::Runs(Permit(None)) => this.body.run(context),
+            _ => this.state.advance(this.body, context),
+        }
+    }
+}
+
+/// A body as one type for all functions with the same arguments and result, so that each adds little code of its own.
+trait Runs<V, T> {
+    fn make(self: Pin<&mut Self>, values: V);
+    /// Polls the body, and drops its state when it has ended.
+    fn run(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<T>;
+    fn end(self: Pin<&mut Self>);
+}
+
+impl<V, T, B, F> Runs<V, T> for Body<B, F>
+where
+    B: FnOnce(V, Returns<T>) -> F,
+    F: Future<Output = T>,
+{
+    fn make(mut self: Pin<&mut Self>, values: V) {
+        if let BodyNow::ToMake { make } = self.as_mut().project()
+            && let Some(make) = make.take()
+        {
+            self.set(Self::Made { body: make(values, Returns(PhantomData)) });
+        }
+    }
+
+    #[inline]
+    fn run(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<T> {
+        let BodyNow::Made { body } = self.as_mut().project() else { panic!("the call has ended") };
+        let returned = ready!(body.poll(context));
+        self.set(Self::Ended);
+        Poll::Ready(returned)
+    }
+
+    fn end(mut self: Pin<&mut Self>) {
+        self.set(Self::Ended);
+    }
+}
+
+impl<V, T> State<V, T> {
+    fn advance(&mut self, mut body: Pin<&mut dyn Runs<V, T>>, context: &mut Context<'_>) -> Poll<T> {
+        loop {
+            self.stage = match &mut self.stage {
+                Stage::Waits(approving, decode) => match ready!(approving.as_mut().poll(context)) {
+                    Ok(approved) => {
+                        let (permit, values) = approved.start(*decode);
+                        if let Some(values) = values {
+                            body.as_mut().make(values);
+                        }
+                        Stage::Claims(permit)
                     }
-                    Err(panic) => {
-                        let recording = claimed.take().map(|claimed| claimed.finish(Outcome::Failed));
-                        this.stage = Stage::Panicked(Box::pin(async move {
-                            Recording(recording).await;
-                            resume_unwind(panic)
-                        }));
-                        Pin::new(this).poll(context)
-                    }
+                    Err(refusal) => return Poll::Ready(self.refuse(body, refusal)),
+                },
+                Stage::Claims(permit) => match ready!(permit.as_mut().poll(context)) {
+                    Ok(permit) => Stage::Runs(permit),
+                    Err(refusal) => return Poll::Ready(self.refuse(body, refusal)),
+                },
+                Stage::Runs(Permit(claimed)) => {
+                    let ended = match catch_unwind(AssertUnwindSafe(|| body.as_mut().run(context))) {
+                        Ok(returned) => Ok(ready!(returned)),
+                        Err(panic) => {
+                            body.as_mut().end();
+                            Err(panic)
+                        }
+                    };
+                    let failed = ended.as_ref().map_or(true, self.is_failure);
+                    let Some(claimed) = claimed.take() else { return Poll::Ready(given(ended)) };
+                    let outcome = if failed { Outcome::Failed } else { Outcome::Executed };
+                    Stage::Records(claimed.finish(outcome), Box::new(ended))
                 }
-            }
-            Stage::Panicked(recording) => recording.as_mut().poll(context).map(|never| match never {}),
+                Stage::Records(recording, _) => {
+                    ready!(recording.as_mut().poll(context));
+                    let Stage::Records(_, ended) = mem::replace(&mut self.stage, Stage::Over) else {
+                        unreachable!("it was recorded just now")
+                    };
+                    return Poll::Ready(given(*ended));
+                }
+                Stage::Over => panic!("the call has ended"),
+            };
         }
     }
-}
 
-impl<F> fmt::Debug for Stage<'_, F> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Stage(..)")
+    fn refuse(&mut self, body: Pin<&mut dyn Runs<V, T>>, refusal: Refusal) -> T {
+        body.end();
+        self.stage = Stage::Over;
+        (self.refused)(refusal)
     }
 }
 
-/// The record of how a body ended, to be awaited. Nothing to do for a call that was not gated.
-#[must_use = "the outcome is recorded when this is awaited"]
-pub struct Recording(Option<BoxFuture<'static, ()>>);
-
-impl fmt::Debug for Recording {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Recording(..)")
-    }
-}
-
-impl Future for Recording {
-    type Output = ();
-
-    #[inline]
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
-        self.0.as_mut().map_or(Poll::Ready(()), |recording| recording.as_mut().poll(context))
-    }
+fn given<T>(ended: Ended<T>) -> T {
+    ended.unwrap_or_else(|panic| resume_unwind(panic))
 }

@@ -5,7 +5,7 @@ use std::task::{Context, Waker};
 
 use uuid::Uuid;
 
-use super::running::Permit;
+use super::permit::Permit;
 use super::waiting::{BY_CALLER, Gone, Waiting};
 use crate::arguments::{Decoder, Hidden, Invalid};
 use crate::boxed::BoxFuture;

@@ -12,10 +12,11 @@ use tokio::runtime::Handle;
 use tokio::time::{Instant, sleep};
 
 use crate::boxed::BoxFuture;
+use crate::check::Check;
 use crate::gate::{ApprovalGate, Asking, NotApplied};
 use crate::refusal::Refusal;
 use crate::request::{ApprovalRequest, ApprovalStatus, EndedBecause, Event, RequestId, Verdict};
-use crate::wait::{self, Check, Waiter};
+use crate::wait::{self, Waiter};
 
 /// Who withdrew a request whose caller went away.
 pub(super) const BY_CALLER: &str = "caller";
@@ -66,10 +67,10 @@ pub(super) async fn wait_for(
     gate: ApprovalGate,
     id: RequestId,
     filing: BoxFuture<'static, Result<ApprovalRequest, Refusal>>,
-    check: Option<Check>,
+    check: Check,
     mut cancel: Option<&mut BoxFuture<'static, ()>>,
 ) -> Result<(Waiting, ApprovalRequest), Refusal> {
-    let mut waiter = Waiter::register(id, check);
+    let mut waiter = Waiter::register(id, check.clone());
     let mut waiting = Waiting { gate, id, withdraws: true };
     let mut request = match filing.await {
         Ok(request) => request,
@@ -98,7 +99,7 @@ pub(super) async fn wait_for(
         request = match woken.await {
             Woken::Hint(Some(request)) if request.status() != ApprovalStatus::Pending => request,
             Woken::Hint(_) => {
-                waiter = Waiter::register(id, check);
+                waiter = Waiter::register(id, check.clone());
                 let read = waiting.gate.read(id).await;
                 match read {
                     Ok(Some(request)) => request,
@@ -171,7 +172,7 @@ pub(super) fn watch(gate: &ApprovalGate, id: RequestId) {
     runtime.spawn(async move {
         loop {
             // Interested first, read then: no change falls between the two.
-            let mut waiter = Waiter::register(id, None);
+            let mut waiter = Waiter::register(id, Check::Unknown);
             let Some(gate) = weak.upgrade() else { return };
             let (Ok(Some(request)), Ok(now)) = (gate.read(id).await, gate.now().await) else { return };
             let Some(deadline) = request.next_deadline() else { return };

@@ -16,11 +16,7 @@ pub(super) fn check(request: &ApprovalRequest, edited: &Arguments) -> Result<(),
     }
     let Ok(mut decoder) = Decoder::new(edited, None) else { return Ok(()) };
     tool.live_arguments().for_each(|name| decoder.discard(name));
-    let checked = match wait::check_of(request.id()) {
-        Some(check) => Some(check(&mut decoder)),
-        None => tool.check(&mut decoder),
-    };
-    match checked {
+    match wait::check_of(request.id()).of(tool, &mut decoder) {
         Some(checked) => checked.and_then(|()| decoder.finish()),
         None => Ok(()),
     }

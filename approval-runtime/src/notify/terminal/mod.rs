@@ -18,6 +18,7 @@ use self::lines::Lines;
 use super::{Notice, Notifier, NotifyError};
 use crate::arguments::display;
 use crate::boxed::BoxFuture;
+use crate::check::Check;
 use crate::decision::{Decision, Reviewer};
 use crate::request::{ApprovalRequest, ApprovalStatus};
 use crate::review::DecideError;
@@ -144,7 +145,7 @@ impl<W: Write> Prompt<W> {
         let id = notice.request.id();
         let mut shown: Option<(u32, Instant)> = None;
         loop {
-            let mut waiter = Waiter::register(id, None);
+            let mut waiter = Waiter::register(id, Check::Unknown);
             let request = match notice.decider.request(id).await {
                 Ok(request) => request,
                 Err(error) => {
