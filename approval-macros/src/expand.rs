@@ -12,9 +12,9 @@ use syn::Type;
 use syn::spanned::Spanned;
 
 use crate::length::Length;
-use crate::tokens::text;
+use crate::tokens::{self, text};
 use crate::tool_fn::{Argument, Part, Rebuilt, ToolFn};
-use crate::types::{Shape, erased, is_opaque};
+use crate::types::{Shape, bare, erased, is_opaque};
 
 /// Writes `quote!` with hygienic variables.
 macro_rules! hygienic {
@@ -55,6 +55,8 @@ impl Expansion<'_> {
         let (route, capture) = (self.route(), self.capture());
         let (call, decoder) = (used("call", !capture.is_empty()), used("decoder", !decoded.is_empty()));
         let (refused, is_failure) = self.refusals();
+        // At the type, so that a body of another type is told where that comes from.
+        let returned = quote_spanned!(at(self.tool.output.span())=> return output;);
         let (bindings, statements) = (self.bindings(), &self.tool.statements);
         hygienic! {
             #route
@@ -64,7 +66,7 @@ impl Expansion<'_> {
                 .run(#refused, #is_failure, move |#(#lints)* (#(#variables,)*), returns| async move {
                     // Says what `return`, `?` and the last expression have to be.
                     if let ::core::option::Option::Some(output) = returns.none() {
-                        return output;
+                        #returned
                     }
                     #bindings
                     #statements
@@ -95,7 +97,11 @@ impl Expansion<'_> {
         if options.gate.get().is_none() && options.agent.get().is_none() {
             return hygienic!(#p::route!(#tool));
         }
-        let gate = option(options.gate.get().map(|gate| hygienic!(&#gate)));
+        let gate = option(options.gate.get().map(|gate| {
+            let krate = self.krate(Span::mixed_site());
+            let given = quote_spanned!(at(gate.span())=> given);
+            hygienic!(match &#gate { #given => { let gate: &#krate::ApprovalGate = #given; gate } })
+        }));
         let agent = option(options.agent.get().map(|agent| hygienic!(::core::convert::Into::into(#agent))));
         hygienic!(#p::route_as(#p::tool!(#tool), #gate, #agent))
     }
@@ -153,7 +159,8 @@ impl Expansion<'_> {
                     // A call at the constant, so that one out of bounds is told there.
                     let span = constant.span();
                     let (p, setter) = (self.private_at(span), Ident::new(setter, span));
-                    described = quote_spanned!(span=> #p::Tool::#setter(#described, #constant));
+                    let length = quote_spanned!(at(span)=> { let length: ::core::time::Duration = #constant; length });
+                    described = quote_spanned!(span=> #p::Tool::#setter(#described, #length));
                 }
                 None => {}
             }
@@ -203,32 +210,55 @@ impl Expansion<'_> {
 
     /// Returns the function that decodes all arguments and drops them, so that a bad edit is refused before it is saved.
     fn check(&self) -> TokenStream {
-        let takes = self.decoded().into_iter().map(|argument| self.decode("take", argument));
-        hygienic!(|decoder| { #(#takes;)* decoder.finish() })
+        let (decoded, future) = (self.taken(), self.future_of("resumable"));
+        hygienic! {
+            |decoder| {
+                #decoded
+                #future
+                ::core::mem::drop(future);
+                ::core::result::Result::Ok(())
+            }
+        }
     }
 
     /// Returns the function that calls the tool, as any caller does, with arguments out of a model's JSON.
     fn invoke(&self) -> TokenStream {
-        let (function, decoded) = (&self.tool.sig.ident, self.decoded());
-        let variables: Vec<_> = decoded.iter().map(|argument| &argument.variable).collect();
+        let (decoded, future) = (self.taken(), self.future_of("callable"));
+        let returned = self.of_type("Returned", "into_json", &self.tool.output);
+        hygienic! {
+            |decoder| {
+                #decoded
+                ::core::result::Result::Ok(::std::boxed::Box::pin(async move { #future #returned(future.await) }))
+            }
+        }
+    }
+
+    /// Returns the statements that decode all arguments, and nothing else that is there.
+    fn taken(&self) -> TokenStream {
+        let decoded = self.decoded();
+        let variables = decoded.iter().map(|argument| &argument.variable);
         let takes = decoded.iter().map(|argument| self.decode("take", argument));
+        hygienic! {
+            let (#(#variables,)*) = (#(#takes,)*);
+            decoder.finish()?;
+        }
+    }
+
+    /// Returns the statement that makes the tool's own future, which does nothing before it is polled. An option that needs it
+    /// to be `Send` is where it is told that it is not.
+    fn future_of(&self, option: &str) -> TokenStream {
+        let options = &self.tool.options;
+        let keyword = if option == "callable" { options.callable.keyword() } else { options.resumable.keyword() };
+        let span = keyword.map_or_else(Span::mixed_site, |keyword| at(keyword.span()));
+        let (krate, function, output) = (self.krate(span), &self.tool.sig.ident, erased(&self.tool.output));
         let given = self.tool.arguments.iter().map(|argument| {
             let variable = &argument.variable;
             if argument.borrowed().is_some() { hygienic!(&#variable) } else { variable.to_token_stream() }
         });
-        let returned = self.of_type("Returned", "into_json", &self.tool.output);
-        // At the option: it is what asks for a `Send` future.
-        let asks_for_send = self.tool.options.callable.keyword().map_or_else(Span::mixed_site, |keyword| at(keyword.span()));
-        let called =
-            quote_spanned!(asks_for_send=> ::std::boxed::Box::pin(async move { #returned(#function(#(#given),*).await) }));
-        hygienic! {
-            |decoder| {
-                let (#(#variables,)*) = (#(#takes,)*);
-                decoder.finish()?;
-                #[allow(deprecated)]
-                ::core::result::Result::Ok(#called)
-            }
-        }
+        let future = Ident::new("future", Span::mixed_site());
+        let made = hygienic!(#function(#(#given),*));
+        let future = quote_spanned!(span=> let #future: #krate::BoxFuture<'_, #output> = ::std::boxed::Box::pin(#made););
+        hygienic!(#[allow(deprecated)] #future)
     }
 
     /// Returns the statements that turn the caller's arguments into what the reviewer reads, and drop them.
@@ -258,11 +288,17 @@ impl Expansion<'_> {
             let name = name.map(|name| hygienic!(, #name));
             hygienic!(#function(#value, call #name);)
         });
-        let call_id = options.call_id.get().map(|call_id| hygienic!(call.call_id(#call_id);));
+        let call_id = options.call_id.get().map(|call_id| {
+            let span = at(call_id.span());
+            let krate = self.krate(span);
+            let into_call_id = quote_spanned!(span=> <_ as #krate::IntoCallId>::into_call_id);
+            hygienic!(call.call_id(#into_call_id(#call_id));)
+        });
         let cancel = options.cancel.get().map(|cancel| {
+            let [clone, cancelled] = ["clone", "cancelled"].map(|method| Ident::new(method, at(cancel.span())));
             hygienic! {
-                let token = #cancel.clone();
-                call.cancel(::std::boxed::Box::pin(async move { token.cancelled().await; }));
+                let token = #cancel.#clone();
+                call.cancel(::std::boxed::Box::pin(async move { token.#cancelled().await; }));
             }
         });
         let decide = options.auto_approve.get().map(|rule| {
@@ -273,6 +309,11 @@ impl Expansion<'_> {
                 .map(|argument| self.value_for_rule(argument));
             // At the rule, so that a rule of another type is told where it stands.
             let boolean = quote_spanned!(at(rule.span())=> ::core::primitive::bool);
+            let borrows = |argument: &&Argument| {
+                !argument.is_decoded() && argument.pattern.is_none() && !matches!(bare(&argument.ty), Type::Reference(_))
+            };
+            let kept: Vec<_> = tool.arguments.iter().filter(borrows).map(|argument| &argument.variable).collect();
+            let rule = tokens::lent(rule.to_token_stream(), &kept);
             hygienic! {
                 #[allow(unreachable_code, unused_braces, unused_parens)]
                 call.decide(|decoder| {
@@ -359,7 +400,11 @@ impl Expansion<'_> {
     /// Returns what makes a refusal into the return type, and what tells a failure.
     fn refusals(&self) -> (TokenStream, TokenStream) {
         match self.tool.options.on_refusal.get() {
-            Some(path) => (path.to_token_stream(), hygienic!(|_| false)),
+            Some(path) => {
+                let (krate, output) = (self.krate(Span::mixed_site()), erased(&self.tool.output));
+                let refused = hygienic!({ let refused: fn(#krate::Refusal) -> #output = #path; refused });
+                (refused, hygienic!(|_| false))
+            }
             None => {
                 let of_output = |function| self.of_type("ToolReturn", function, &self.tool.output);
                 (of_output("refused"), of_output("is_failure"))

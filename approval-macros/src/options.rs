@@ -5,7 +5,7 @@ mod tests;
 
 use std::fmt::Display;
 
-use proc_macro2::{Ident, Span, TokenStream, TokenTree};
+use proc_macro2::{Group, Ident, Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote};
 use syn::ext::IdentExt;
 use syn::parse::{Parse, ParseStream, Parser};
@@ -416,17 +416,18 @@ impl OneOption<'_, '_> {
         if !self.input.peek(token::Paren) {
             return self.wrong(keyword, format!("`{keyword}` takes a list"));
         }
-        let list = || {
-            let content;
-            syn::parenthesized!(content in self.input);
-            content.parse_terminated(item, Token![,])
-        };
-        match list() {
+        let list: Group = self.input.parse().expect("seen above");
+        let items = |content: ParseStream<'_>| content.parse_terminated(item, Token![,]);
+        match items.parse2(list.stream()) {
             Ok(items) if items.is_empty() => self.wrong(keyword, format!("`{keyword}` names nothing")),
             Ok(items) => Some(items.into_iter().collect()),
             Err(error) => {
+                let what = match keyword == "approvers" {
+                    true => "names people or roles, each in quotes, with commas between them",
+                    false => "names arguments, without quotes, with commas between them",
+                };
                 let help = self.example();
-                self.errors.add_at(error.span(), format!("the list of `{keyword}` cannot be read: {error}"), help);
+                self.errors.add_at(error.span(), format!("`{keyword}` {what}"), help);
                 None
             }
         }

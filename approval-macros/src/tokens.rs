@@ -1,7 +1,7 @@
 //! What can be read off tokens without parsing them: which names they mention, and how they look in source.
 
-use proc_macro2::{Delimiter, Group, Ident, Spacing, TokenStream, TokenTree};
-use quote::ToTokens;
+use proc_macro2::{Delimiter, Group, Ident, Spacing, Span, TokenStream, TokenTree};
+use quote::{ToTokens, quote_spanned};
 use syn::Expr;
 use syn::ext::IdentExt;
 
@@ -52,6 +52,54 @@ pub(crate) fn lone_group(tokens: TokenStream) -> Option<Group> {
         (Some(TokenTree::Group(group)), None) => Some(group),
         _ => None,
     }
+}
+
+/// Writes `*&name` where an expression would take a variable away, as a call's argument or a method's receiver: what is left of
+/// it belongs to others, and the compiler then says so at the name.
+pub(crate) fn lent(expression: TokenStream, names: &[&Ident]) -> TokenStream {
+    // Where a pattern may bind the same name, it stays as it is.
+    let binds = |token: &TokenTree| is_punct(token, '|') || ["for", "let", "match"].iter().any(|word| is_ident(token, word));
+    if find(expression.clone(), |_, token| binds(token)).is_some() {
+        return expression;
+    }
+    let tokens: Vec<TokenTree> = expression.into_iter().collect();
+    let lent_token = |index: usize| {
+        let (before, token, after) =
+            (index.checked_sub(1).map(|before| &tokens[before]), &tokens[index], tokens.get(index + 1));
+        match token {
+            TokenTree::Ident(name) if names.contains(&name) => {
+                let is_field = before.is_some_and(|before| is_punct(before, '.'));
+                let is_receiver = after.is_some_and(|after| is_punct(after, '.'));
+                if is_receiver && !is_field { taken_back(name, true) } else { token.to_token_stream() }
+            }
+            TokenTree::Group(group) if !before.is_some_and(|before| is_punct(before, '!')) => {
+                let is_call = group.delimiter() == Delimiter::Parenthesis && matches!(before, Some(TokenTree::Ident(_)));
+                let mut inside = TokenStream::new();
+                let items: Vec<TokenTree> = group.stream().into_iter().collect();
+                for item in items.split_inclusive(|token| is_punct(token, ',')) {
+                    match item {
+                        [TokenTree::Ident(name), rest @ ..]
+                            if is_call && names.contains(&name) && rest.iter().all(|token| is_punct(token, ',')) =>
+                        {
+                            inside.extend(taken_back(name, false));
+                            inside.extend(rest.iter().cloned());
+                        }
+                        item => inside.extend(lent(item.iter().cloned().collect(), names)),
+                    }
+                }
+                let mut lent = Group::new(group.delimiter(), inside);
+                lent.set_span(group.span());
+                TokenTree::Group(lent).into()
+            }
+            token => token.to_token_stream(),
+        }
+    };
+    (0..tokens.len()).map(lent_token).collect()
+}
+
+fn taken_back(name: &Ident, in_parentheses: bool) -> TokenStream {
+    let span = Span::mixed_site().located_at(name.span());
+    if in_parentheses { quote_spanned!(span=> (*&#name)) } else { quote_spanned!(span=> *&#name) }
 }
 
 /// Takes away the invisible brackets that `macro_rules!` puts around an expression.
@@ -292,6 +340,25 @@ mod tests {
     fn text_ignores_odd_spacing() {
         assert_eq!(printed("Vec < String >"), "Vec<String>");
         assert_eq!(printed("f ( & x , - 1 )"), "f(&x, -1)");
+    }
+
+    #[test]
+    fn lent_names_are_not_taken() {
+        let name: Ident = syn::parse_str("ctx").expect("an identifier");
+        for (source, expected) in [
+            ("is_known(ctx)", "is_known(*&ctx)"),
+            ("is_known(1, ctx, &ctx)", "is_known(1, *&ctx, &ctx)"),
+            ("ctx.limit(ctx) > 3", "(*&ctx).limit(*&ctx) > 3"),
+            ("a.ctx.b && ctx == 3 && ctx < f(ctx + 1)", "a.ctx.b && ctx == 3 && ctx < f(ctx + 1)"),
+            ("matches!(ctx, A | B)", "matches!(ctx, A | B)"),
+            (
+                "if let Some(ctx) = find(ctx) { ctx.ok() } else { false }",
+                "if let Some(ctx) = find(ctx) { ctx.ok() } else { false }",
+            ),
+        ] {
+            let lent = lent(source.parse().expect("the sources lex"), &[&name]);
+            assert_eq!(text(lent), expected);
+        }
     }
 
     #[test]

@@ -21,7 +21,7 @@ use crate::length::Length;
 use crate::options::{FieldPath, Options};
 use crate::reason::Reason;
 use crate::tokens::{find, find_ident, is_ident, is_punct, text, ungrouped};
-use crate::types::{Shape, bare, erased, is_leaf, is_opaque, last_segment, lifetimes};
+use crate::types::{Shape, bare, erased, is_leaf, is_only_serialize, is_opaque, last_segment, lifetimes};
 use crate::words::{listed, nearest};
 
 /// A function that keeps all the rules, taken apart for its expansion.
@@ -53,7 +53,7 @@ impl ToolFn {
         let (inner_attrs, body) = split_inner_attrs(body);
         let (shape, statements) = shape(&sig, body, errors);
         let output = output(&sig, shape);
-        let arguments = arguments(&mut sig, errors);
+        let arguments = arguments(&mut sig);
         let mut tool = Self {
             name: name(&options, &attrs, &sig, errors),
             options,
@@ -247,10 +247,19 @@ impl ToolFn {
             {
                 let what = format!("`{name}` borrows, and the body runs on values that own what was approved");
                 errors.add(&argument.ty, what, format!("own it, or {either}"));
-            } else if let Some(opaque) =
-                find(owned, |_, token| is_ident(token, "dyn") || is_ident(token, "fn") || is_punct(token, '*'))
-            {
-                // `impl Fn` and the like are left to the compiler, which knows the traits.
+            } else if is_only_serialize(argument.owned()) {
+                let what = format!("`{name}` can be shown to a reviewer, and not be given back");
+                let ty = text(argument.owned());
+                let help = format!(
+                    "write `{ty} + serde::de::DeserializeOwned`, or `live({name})`: shown, and the caller's value runs"
+                );
+                errors.add(&argument.ty, what, help);
+            } else if let Some(opaque) = find(argument.owned(), |before, token| {
+                // Other traits of an `impl` are left to the compiler, which knows them.
+                let is_function = ["Fn", "FnMut", "FnOnce"].iter().any(|name| is_ident(token, name));
+                let after_impl = before.is_some_and(|before| is_ident(before, "impl"));
+                is_ident(token, "dyn") || is_ident(token, "fn") || is_punct(token, '*') || (is_function && after_impl)
+            }) {
                 let kind = match opaque {
                     TokenTree::Ident(ident) if ident == "dyn" => "a trait object",
                     TokenTree::Ident(_) => "a function",
@@ -274,6 +283,10 @@ impl ToolFn {
                         ReturnType::Default => errors.add(name, what, help),
                         ReturnType::Type(..) => errors.add(&self.output, what, help),
                     }
+                }
+                Type::Never(_) => {
+                    let help = "return `Result<(), approval_runtime::Refusal>`, or move what never returns out of the tool";
+                    errors.add(&self.output, "a reviewer may say no, and a tool that never returns cannot say so", help);
                 }
                 Type::ImplTrait(_) => {
                     let what = "a reviewer may say no, and an unnamed type cannot say so";
@@ -321,18 +334,29 @@ impl ToolFn {
 
     fn check_auto_approve(&self, errors: &mut Errors) {
         let Some(rule) = self.options.auto_approve.get() else { return };
+        let has_loop = ["for", "loop", "while"].iter().any(|keyword| find_ident(rule, keyword).is_some());
         let leaves = find(rule, |before, token| {
             is_punct(token, '?')
                 || is_ident(token, "return")
+                || (!has_loop && (is_ident(token, "break") || is_ident(token, "continue")))
                 || (is_ident(token, "await") && before.is_some_and(|before| is_punct(before, '.')))
         });
-        if let Some(token) = leaves {
-            let what = match &token {
-                TokenTree::Ident(ident) if ident == "await" => "`auto_approve` is decided at once: it cannot wait",
-                _ => "`auto_approve` is an expression of its own: it cannot leave the function",
-            };
-            errors.add(token, what, "write an expression that is a `bool`");
-        }
+        let Some(token) = leaves else { return };
+        let (what, help) = match &token {
+            TokenTree::Ident(ident) if ident == "await" => (
+                "`auto_approve` is decided at once: it cannot wait",
+                "decide by what the arguments say, as in `auto_approve = amount < 10.0`",
+            ),
+            TokenTree::Punct(_) => (
+                "`auto_approve` is an expression of its own: it cannot leave the function",
+                "write `.is_some_and(|value| ..)` or `.is_ok_and(|value| ..)` in place of `?`",
+            ),
+            _ => (
+                "`auto_approve` is an expression of its own: it cannot leave the function",
+                "write a `bool`, with `if` and `else` where it has cases",
+            ),
+        };
+        errors.add(token, what, help);
     }
 
     /// Refuses `Self` and generics in what is written down once for all calls.
@@ -356,6 +380,18 @@ impl ToolFn {
                         .type_params()
                         .any(|param| matches!(token, TokenTree::Ident(ident) if *ident == param.ident))
             };
+            let names = self.arguments.iter().flat_map(|argument| &argument.bindings);
+            let names: Vec<_> = names.map(|name| name.unraw().to_string()).collect();
+            let is_argument = |token: &TokenTree| names.iter().any(|name| is_ident(token, name));
+            if let Some(token) = find(&value, |_, token| is_argument(token)) {
+                let what = format!("`{keyword}` is fixed when the program is built, and `{token}` is known when it is called");
+                let help = match keyword {
+                    "name" => "name a constant, as in `name = NAME`",
+                    _ => "write a number of seconds, a text like `\"2m\"`, or the name of a `Duration` constant",
+                };
+                errors.add(token, what, help);
+                continue;
+            }
             if let Some(token) = find(&value, |_, token| generic(token)) {
                 let what = format!("`{keyword}` is fixed when the program is built, and `{token}` is not known there");
                 let help = format!("name the type, as in `{}`", text(&value).replace(&token.to_string(), "Mailer"));
@@ -366,10 +402,8 @@ impl ToolFn {
 
     fn check_callable(&self, errors: &mut Errors) {
         let Some(keyword) = self.options.callable.keyword() else { return };
-        if let Some(same) = self.arguments.iter().find(|argument| argument.variable == self.sig.ident) {
-            let what = format!("this hides the function `{0}` where `callable` calls it", same.variable);
-            let help = format!("name the argument otherwise, or the function, with `name = \"{}\"`", same.variable.unraw());
-            return errors.add(&same.variable, what, help);
+        if self.hidden_by(keyword, errors) {
+            return;
         }
         let why = match self.not_in_json() {
             Some(NotInJson::Value(name)) => format!("there is no `{name}` in its JSON"),
@@ -385,6 +419,9 @@ impl ToolFn {
 
     fn check_resumable(&self, errors: &mut Errors) {
         let Some(keyword) = self.options.resumable.keyword() else { return };
+        if self.hidden_by(keyword, errors) {
+            return;
+        }
         let why = match (self.not_in_json(), self.redact.first()) {
             (Some(NotInJson::Value(name)), _) => format!("`{name}` is not kept with the request"),
             (Some(NotInJson::Type(ty)), _) => format!("nobody there knows what `{ty}` is"),
@@ -396,6 +433,15 @@ impl ToolFn {
             format!("another process cannot finish this call: {why}"),
             "leave out `resumable`, or move the work to a free function that gets all it needs",
         );
+    }
+
+    /// Refuses an argument that is named like the function, where an option calls that.
+    fn hidden_by(&self, keyword: &Ident, errors: &mut Errors) -> bool {
+        let Some(same) = self.arguments.iter().find(|argument| argument.variable == self.sig.ident) else { return false };
+        let what = format!("this hides the function `{}` where `{keyword}` calls it", same.variable);
+        let help = format!("name the argument otherwise, or the function, with `name = \"{}\"`", same.variable.unraw());
+        errors.add(&same.variable, what, help);
+        true
     }
 
     /// Finds what a call needs beside its arguments' JSON.
@@ -439,7 +485,8 @@ fn did_you_mean(name: &str, names: &[String]) -> String {
 /// Checks what concerns neither body nor arguments.
 fn check_signature(attrs: &[Attribute], sig: &Signature, errors: &mut Errors) {
     if let Some(keyword) = &sig.constness {
-        errors.add(keyword, "a gated tool waits for a reviewer, which no constant can", "leave out `const`");
+        let help = format!("write `async fn {}`", sig.ident);
+        errors.add(keyword, "a gated tool waits for a reviewer, which no constant can", help);
     }
     if let Some(abi) = &sig.abi {
         errors.add(abi, "a foreign caller cannot wait for a reviewer", "write an `async fn`, and call it from the foreign one");

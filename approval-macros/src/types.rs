@@ -118,6 +118,21 @@ pub(crate) fn is_opaque(ty: &Type) -> bool {
     find_ident(ty, "impl").is_some()
 }
 
+/// Says whether a type is an `impl Serialize` that says nothing about coming back.
+pub(crate) fn is_only_serialize(ty: &Type) -> bool {
+    const SILENT: [&str; 8] = ["Clone", "Copy", "Debug", "Display", "Send", "Sync", "ToString", "Unpin"];
+    let Type::ImplTrait(opaque) = bare(ty) else { return false };
+    let mut serializes = false;
+    opaque.bounds.iter().all(|bound| match bound {
+        TypeParamBound::Trait(bound) => bound.path.segments.last().is_some_and(|segment| {
+            serializes |= segment.ident == "Serialize";
+            segment.ident == "Serialize" || SILENT.iter().any(|silent| segment.ident == silent)
+        }),
+        TypeParamBound::Lifetime(_) => true,
+        _ => false,
+    }) && serializes
+}
+
 /// Writes `_` for each `impl Trait` in a type.
 pub(crate) fn erased(ty: &Type) -> Type {
     let mut ty = ty.clone();
@@ -129,7 +144,11 @@ pub(crate) fn erased(ty: &Type) -> Type {
 
 fn erase(ty: &mut Type) {
     match ty {
-        Type::ImplTrait(_) => *ty = syn::parse_quote!(_),
+        // Where the `impl` stands, so that what is wrong with it is told there.
+        Type::ImplTrait(opaque) => {
+            let span = opaque.impl_token.span;
+            *ty = syn::parse_quote_spanned!(span=> _);
+        }
         Type::Array(ty) => erase(&mut ty.elem),
         Type::Group(ty) => erase(&mut ty.elem),
         Type::Paren(ty) => erase(&mut ty.elem),

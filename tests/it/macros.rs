@@ -1,6 +1,8 @@
 //! What `#[requires_approval]` makes of a function: each option at work, each shape and kind of argument, and what runs.
 
 mod arguments;
+mod names;
+mod odd;
 mod options;
 mod shapes;
 
@@ -8,7 +10,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use approval_runtime::{ApprovalGate, ApprovalRequest};
 
-use crate::tools::approve;
+use crate::tools::{approve, gate, reject};
 
 /// How often a body was started; a `static` in a test belongs to that test alone.
 struct Started(AtomicUsize);
@@ -30,6 +32,18 @@ impl Started {
 /// Makes a call and approves it; returns what the call returned and the request as it was decided.
 async fn approved<T>(gate: &ApprovalGate, call: impl Future<Output = T>) -> (T, ApprovalRequest) {
     tokio::join!(gate.scope(call), approve(gate))
+}
+
+/// Makes a call twice: rejected it starts no body, approved it starts one. Returns what the approved one returned, and its
+/// request.
+async fn starts_once<T>(started: &Started, mut call: impl AsyncFnMut() -> T) -> (T, ApprovalRequest) {
+    let gate = gate();
+    let before = started.count();
+    tokio::join!(gate.scope(call()), reject(&gate));
+    assert_eq!(started.count(), before, "a rejected call ran");
+    let approved = approved(&gate, call()).await;
+    assert_eq!(started.count(), before + 1, "an approved call runs once");
+    approved
 }
 
 /// Returns the arguments as the reviewer saw them.

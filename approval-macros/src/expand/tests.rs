@@ -18,13 +18,20 @@ fn pretty(options: &str, item: &str) -> String {
     prettyplease::unparse(&file)
 }
 
+const SEND_EMAIL: &str = "async fn send_email(to: String, subject: String, body: String) -> Result<(), Refusal> { mailer().send(to, subject, body).await }";
+
+/// The reference shows what the macro writes.
+#[test]
+fn documents_show_the_expansion() {
+    assert_eq!(pretty("", SEND_EMAIL), include_str!("../docs/expansion.rs"));
+}
+
 /// Of three arguments, in lines that `cargo expand` would show for this macro; `#[tracing::instrument]` writes 115.
 #[test]
 fn expansion_is_short() {
-    let item = "async fn send_email(to: String, subject: String, body: String) -> Result<(), Refusal> { mail(to).await }";
-    let plain = pretty("", item);
+    let plain = pretty("", SEND_EMAIL);
     assert!(plain.lines().count() <= 30, "{plain}");
-    let options = pretty("timeout = 120, auto_approve = is_colleague(&to)", item);
+    let options = pretty("timeout = 120, auto_approve = is_colleague(&to)", SEND_EMAIL);
     assert!(options.lines().count() <= plain.lines().count() + 14, "{options}");
 }
 

@@ -5,7 +5,6 @@ use quote::{ToTokens, format_ident};
 use syn::ext::IdentExt;
 use syn::{Attribute, FnArg, Pat, Signature, Type};
 
-use crate::errors::Errors;
 use crate::tokens::mention;
 use crate::types::bare;
 
@@ -95,20 +94,13 @@ impl Argument {
 }
 
 /// Takes the arguments apart and leaves plain variables in the signature.
-pub(super) fn arguments(sig: &mut Signature, errors: &mut Errors) -> Vec<Argument> {
+pub(super) fn arguments(sig: &mut Signature) -> Vec<Argument> {
     let typed = sig.inputs.iter_mut().filter_map(|input| match input {
         FnArg::Typed(typed) => Some(typed),
         FnArg::Receiver(_) => None,
     });
     let mut arguments: Vec<Argument> = Vec::new();
     for (index, typed) in typed.enumerate() {
-        if let Some(cfg) = typed.attrs.iter().find(|attr| attr.path().is_ident("cfg")) {
-            errors.add(
-                cfg,
-                "what reviewers approve cannot depend on how the tool was built",
-                "put the `#[cfg]` on two functions",
-            );
-        }
         let bindings = bindings(&typed.pat);
         let (variable, pattern) = match (&*typed.pat, bindings.as_slice()) {
             (Pat::Ident(pat), _) if pat.by_ref.is_none() && pat.subpat.is_none() => {

@@ -1,7 +1,7 @@
 //! The annotated item: a function whose body stays tokens, or a mistake that says what stands there instead.
 
 use proc_macro2::{Delimiter, TokenStream, TokenTree};
-use quote::ToTokens;
+use quote::{ToTokens, quote};
 use syn::parse::ParseStream;
 use syn::{Attribute, LitStr, Meta, Signature, Token, Visibility};
 
@@ -9,6 +9,7 @@ use crate::errors::Errors;
 use crate::tokens::{is_ident, is_punct, lone_group};
 
 /// A function, its body still tokens: it may be half typed.
+#[derive(Clone)]
 pub(crate) struct FnItem {
     pub(crate) attrs: Vec<Attribute>,
     pub(crate) vis: Visibility,
@@ -34,7 +35,7 @@ impl FnItem {
             }
             let sig: Signature = input.parse()?;
             if input.peek(Token![;]) {
-                let help = "put it above the method in each `impl`, or give the method a body here";
+                let help = "put it above the function that does the work: a trait's method in each `impl`, in place of a foreign function an `async fn` that calls it";
                 errors.add(&sig.ident, format!("`{}` has no body to hold back", sig.ident), help);
                 input.parse::<TokenStream>()?;
                 return Ok(None);
@@ -48,6 +49,13 @@ impl FnItem {
             errors.push(error);
             None
         })
+    }
+}
+
+impl ToTokens for FnItem {
+    fn to_tokens(&self, tokens: &mut TokenStream) {
+        let Self { attrs, vis, sig, body } = self;
+        tokens.extend(quote!(#(#attrs)* #vis #sig { #body }));
     }
 }
 

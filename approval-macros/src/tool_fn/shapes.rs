@@ -28,7 +28,10 @@ pub(super) fn shape(sig: &Signature, body: TokenStream, errors: &mut Errors) -> 
     }
     let Some(shape) = output_type(sig).and_then(|ty| Some(future(ty)?.0)) else {
         let what = "a gated tool waits for a reviewer, so it has to be `async`";
-        errors.add(sig.fn_token, what, format!("write `async fn {}`", sig.ident));
+        // A `const fn` has been told so.
+        if sig.constness.is_none() {
+            errors.add(sig.fn_token, what, format!("write `async fn {}`", sig.ident));
+        }
         return (Shape::Async, body);
     };
     let block = match shape {

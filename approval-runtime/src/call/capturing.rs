@@ -90,8 +90,8 @@ impl<'a> Capturing<'a> {
     }
 
     /// Sets the model's id of the call.
-    pub fn call_id(&mut self, id: impl IntoCallId) {
-        self.call_id = id.into_call_id();
+    pub fn call_id(&mut self, id: Option<Box<str>>) {
+        self.call_id = id;
     }
 
     /// Sets a future that is ready when the caller no longer wants the call.
@@ -175,24 +175,32 @@ pub(super) fn reason(words: Box<str>, hidden: Option<&Hidden>) -> Box<str> {
     }
 }
 
-/// What `call_id = …` may give.
+/// What the attribute's `call_id = ..` may give: `&str`, `String`, and an `Option` of them.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no call id",
+    label = "a call id is text",
+    note = "write a `&str`, a `String` or an `Option` of one, as in `call_id = id.to_string()`"
+)]
 pub trait IntoCallId {
     /// Returns the id, if there is one.
     fn into_call_id(self) -> Option<Box<str>>;
 }
 
+#[diagnostic::do_not_recommend]
 impl IntoCallId for &str {
     fn into_call_id(self) -> Option<Box<str>> {
         Some(self.into())
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl IntoCallId for String {
     fn into_call_id(self) -> Option<Box<str>> {
         Some(self.into())
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<I: IntoCallId> IntoCallId for Option<I> {
     fn into_call_id(self) -> Option<Box<str>> {
         self.and_then(I::into_call_id)

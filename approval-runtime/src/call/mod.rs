@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-pub use self::capturing::Capturing;
+pub use self::capturing::{Capturing, IntoCallId};
 pub use self::file::NewRequest;
 pub use self::json::{CallError, Returned};
 use self::running::Approving;

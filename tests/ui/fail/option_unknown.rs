@@ -1,6 +1,6 @@
 use approval_runtime::{Refusal, requires_approval};
 
-#[requires_approval(tiemout = 120, colour = "red")]
+#[requires_approval(tiemout = 120)]
 async fn send_email(to: String) -> Result<String, Refusal> {
     Ok(to)
 }

@@ -5,11 +5,6 @@ async fn delete_record(id: u64) {
     println!("{id}");
 }
 
-#[requires_approval]
-async fn describe(id: u64) -> impl std::fmt::Display {
-    id
-}
-
 fn main() {
-    let _ = (delete_record(1), describe(1));
+    let _ = delete_record(1);
 }

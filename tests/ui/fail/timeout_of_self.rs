@@ -6,9 +6,8 @@ struct Mailer;
 
 impl Mailer {
     const PATIENCE: Duration = Duration::from_secs(60);
-    const NAME: &'static str = "mailer.send";
 
-    #[requires_approval(timeout = Self::PATIENCE, name = Self::NAME)]
+    #[requires_approval(timeout = Self::PATIENCE)]
     async fn send(&self, to: String) -> Result<String, Refusal> {
         Ok(to)
     }
@@ -16,5 +15,4 @@ impl Mailer {
 
 fn main() {
     let _ = Mailer.send(String::new());
-    let _ = (Mailer::PATIENCE, Mailer::NAME);
 }

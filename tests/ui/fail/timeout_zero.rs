@@ -5,11 +5,6 @@ async fn send_email(to: String) -> Result<String, Refusal> {
     Ok(to)
 }
 
-#[requires_approval(timeout = "0m")]
-async fn send_letter(to: String) -> Result<String, Refusal> {
-    Ok(to)
-}
-
 fn main() {
-    let _ = (send_email(String::new()), send_letter(String::new()));
+    let _ = send_email(String::new());
 }

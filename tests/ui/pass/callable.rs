@@ -2,6 +2,7 @@
 
 //! `callable` with every kind of argument that it takes, and no lint of generated code.
 
+use std::future::Future;
 use std::path::Path;
 
 use approval_runtime::{Refusal, requires_approval};
