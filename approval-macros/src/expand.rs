@@ -6,7 +6,7 @@
 #[cfg(test)]
 mod tests;
 
-use proc_macro2::{Ident, Span, TokenStream};
+use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::Type;
 use syn::spanned::Spanned;
@@ -58,19 +58,25 @@ impl Expansion<'_> {
         // At the type, so that a body of another type is told where that comes from.
         let returned = quote_spanned!(at(self.tool.output.span())=> return output;);
         let (bindings, statements) = (self.bindings(), &self.tool.statements);
+        let mut body = Group::new(
+            Delimiter::Brace,
+            hygienic! {
+                // Says what `return`, `?` and the last expression have to be.
+                if let ::core::option::Option::Some(output) = returns.none() {
+                    #returned
+                }
+                #bindings
+                #statements
+            },
+        );
+        // A body that is half typed is told once, by the compiler, where it ends.
+        body.set_span(self.tool.end);
         hygienic! {
             #route
                 .with((#(#originals,)*))
                 .capture(|#call, (#(#variables,)*)| { #capture })
                 .decode(|#decoder| ::core::result::Result::Ok((#(#takes,)*)))
-                .run(#refused, #is_failure, move |#(#lints)* (#(#variables,)*), returns| async move {
-                    // Says what `return`, `?` and the last expression have to be.
-                    if let ::core::option::Option::Some(output) = returns.none() {
-                        #returned
-                    }
-                    #bindings
-                    #statements
-                })
+                .run(#refused, #is_failure, move |#(#lints)* (#(#variables,)*), returns| async move #body)
                 .await
         }
     }

@@ -35,6 +35,8 @@ pub(crate) struct ToolFn {
     /// `#![..]` at the start of the body.
     pub(crate) inner_attrs: TokenStream,
     pub(crate) statements: TokenStream,
+    /// Where the body's closing brace is.
+    pub(crate) end: Span,
     /// What the future resolves to.
     pub(crate) output: Type,
     pub(crate) arguments: Vec<Argument>,
@@ -48,7 +50,7 @@ pub(crate) struct ToolFn {
 impl ToolFn {
     /// Checks every rule. The result is to be expanded only if nothing was added to `errors`.
     pub(crate) fn check(options: Options, item: FnItem, errors: &mut Errors) -> Self {
-        let FnItem { attrs, vis, mut sig, body } = item;
+        let FnItem { attrs, vis, mut sig, body, end } = item;
         check_signature(&attrs, &sig, errors);
         let (inner_attrs, body) = split_inner_attrs(body);
         let (shape, statements) = shape(&sig, body, errors);
@@ -63,6 +65,7 @@ impl ToolFn {
             shape,
             inner_attrs,
             statements,
+            end,
             output,
             arguments,
             redact: Vec::new(),

@@ -1,6 +1,7 @@
 //! What `#[requires_approval]` makes of a function: each option at work, each shape and kind of argument, and what runs.
 
 mod arguments;
+mod composed;
 mod names;
 mod odd;
 mod options;

@@ -1,6 +1,6 @@
 //! The annotated item: a function whose body stays tokens, or a mistake that says what stands there instead.
 
-use proc_macro2::{Delimiter, TokenStream, TokenTree};
+use proc_macro2::{Delimiter, Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote};
 use syn::parse::ParseStream;
 use syn::{Attribute, LitStr, Meta, Signature, Token, Visibility};
@@ -16,6 +16,8 @@ pub(crate) struct FnItem {
     pub(crate) sig: Signature,
     /// What stands between the braces.
     pub(super) body: TokenStream,
+    /// Where the closing brace is.
+    pub(super) end: Span,
 }
 
 impl FnItem {
@@ -41,7 +43,9 @@ impl FnItem {
                 return Ok(None);
             }
             match lone_group(input.parse()?) {
-                Some(body) if body.delimiter() == Delimiter::Brace => Ok(Some(Self { attrs, vis, sig, body: body.stream() })),
+                Some(body) if body.delimiter() == Delimiter::Brace => {
+                    Ok(Some(Self { attrs, vis, sig, body: body.stream(), end: body.span_close() }))
+                }
                 _ => Err(input.error("expected a function body")),
             }
         };
@@ -54,7 +58,7 @@ impl FnItem {
 
 impl ToTokens for FnItem {
     fn to_tokens(&self, tokens: &mut TokenStream) {
-        let Self { attrs, vis, sig, body } = self;
+        let Self { attrs, vis, sig, body, .. } = self;
         tokens.extend(quote!(#(#attrs)* #vis #sig { #body }));
     }
 }
