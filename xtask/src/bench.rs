@@ -37,8 +37,7 @@ pub(crate) fn run(names: &[String]) -> bool {
         return false;
     }
     let wants = |name: &str| names.iter().any(|wanted| wanted == name);
-    let gate: Vec<&str> =
-        names.iter().map(String::as_str).filter(|name| !OWN_PROGRAMS.contains(name)).collect();
+    let gate: Vec<&str> = names.iter().map(String::as_str).filter(|name| !OWN_PROGRAMS.contains(name)).collect();
     let mut passed = true;
     if wants("floor") {
         passed &= passes(&mut program("approval-runtime", "floor"));

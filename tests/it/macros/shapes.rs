@@ -180,4 +180,30 @@ fn gate_adds_little_to_a_future() {
     let text = String::new;
     let (bare, gated) = (size_of_val(&bare(text(), text(), text())), size_of_val(&gated(text(), text(), text())));
     assert!(gated <= bare + 64, "{gated} bytes for {bare}");
+    // As the attribute's reference has it.
+    assert!(cfg!(not(target_pointer_width = "64")) || (bare <= 168 && gated <= 232), "{gated} bytes for {bare}");
+}
+
+/// What is lent comes back as a value of its own, so such a future holds more: as the attribute's reference has it.
+#[cfg(target_pointer_width = "64")]
+#[test]
+fn lent_arguments_are_held() {
+    struct Mailer;
+
+    impl Mailer {
+        #[requires_approval]
+        async fn count_lent(&self, to: &str, tags: &[String]) -> Result<usize, Refusal> {
+            tokio::task::yield_now().await;
+            Ok(to.len() + tags.len())
+        }
+    }
+
+    #[requires_approval]
+    async fn count_owned(id: u64) -> Result<u64, Refusal> {
+        tokio::task::yield_now().await;
+        Ok(id)
+    }
+
+    assert!(size_of_val(&Mailer.count_lent("", &[])) <= 208);
+    assert!(size_of_val(&count_owned(1)) <= 104);
 }
