@@ -112,8 +112,12 @@ pub(super) fn arguments(sig: &mut Signature) -> Vec<Argument> {
             (pattern, _) => (format_ident!("__approval_arg{index}", span = Span::mixed_site()), Some(pattern.clone())),
         };
         *typed.pat = syn::parse_quote!(#variable);
+        let name = variable.unraw().to_string();
+        // What `#[async_trait]` leaves of a pattern, counted with `self`.
+        let made_up = name.strip_prefix("__arg").is_some_and(|rest| rest.parse::<usize>().is_ok());
+        let name = if made_up { format!("arg{index}") } else { name.trim_start_matches("__approval_").to_owned() };
         arguments.push(Argument {
-            name: variable.unraw().to_string().trim_start_matches("__approval_").to_owned(),
+            name,
             variable,
             pattern,
             bindings,

@@ -35,14 +35,14 @@ impl Bank for Savings {
 
 #[async_trait(?Send)]
 trait LocalBank {
-    async fn pay(&self, to: String, amount: u64) -> Result<u64, Refusal>;
+    async fn pay(&self, to: String, (amount, cents): (u64, u8)) -> Result<u64, Refusal>;
 }
 
 #[async_trait(?Send)]
 impl LocalBank for Rc<Savings> {
     #[requires_approval(name = "Rc<Savings>::pay")]
-    async fn pay(&self, to: String, amount: u64) -> Result<u64, Refusal> {
-        body(json!({"to": to, "amount": amount}));
+    async fn pay(&self, to: String, (amount, cents): (u64, u8)) -> Result<u64, Refusal> {
+        body(json!({"to": to, "arg1": [amount, cents]}));
         // Held over an await: this future is not `Send`.
         let this = Rc::clone(self);
         tokio::task::yield_now().await;
@@ -66,8 +66,8 @@ async fn default_method_is_gated() {
 
 #[tokio::test(start_paused = true)]
 async fn local_trait_method_is_gated() {
-    let (shown, edit) = (json!({"to": "bob", "amount": 5}), json!({"to": "eve", "amount": 4}));
-    let call = async |_, _| Rc::new(Savings { paid: 10 }).pay("bob".into(), 5).await;
+    let (shown, edit) = (json!({"to": "bob", "arg1": [5, 0]}), json!({"to": "eve", "arg1": [4, 99]}));
+    let call = async |_, _| Rc::new(Savings { paid: 10 }).pay("bob".into(), (5, 0)).await;
     check(reviewed("Rc<Savings>::pay", shown, edit, call).await, "Rc<Savings>::pay", 15, 14);
 }
 
