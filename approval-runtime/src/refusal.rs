@@ -379,6 +379,13 @@ impl Error for Refusal {
     }
 }
 
+/// The refusal's sentence, for tools that fail with text: `Result<T, String>`.
+impl From<Refusal> for String {
+    fn from(refusal: Refusal) -> Self {
+        refusal.to_string()
+    }
+}
+
 impl Serialize for Refusal {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
@@ -411,7 +418,7 @@ impl Serialize for Refusal {
 /// A tool's return type: it can say that the call was refused, and tell whether the body failed.
 ///
 /// Implemented for `Result<T, E>` where `E: From<Refusal>` ([`Refusal`] itself, `anyhow::Error`, `Box<dyn Error + Send +
-/// Sync>`, an error enum with a `From`), and for `String`, which gets the refusal's sentence. The feature `rmcp3` adds rmcp's
+/// Sync>`, an error enum with a `From`, `String`), and for `String`, which gets the refusal's sentence. The feature `rmcp3` adds rmcp's
 /// `CallToolResult` and `Result<CallToolResult, ErrorData>`, the feature `rig044` rig's `Result<T, ToolExecutionError>`.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` has no room for a refusal",
