@@ -300,7 +300,7 @@ impl Expansion<'_> {
             let into_call_id = quote_spanned!(span=> <_ as #krate::IntoCallId>::into_call_id);
             hygienic!(call.call_id(#into_call_id(#call_id));)
         });
-        let cancel = options.cancel.get().map(|cancel| {
+        let cancel = tool.cancel().map(|cancel| {
             let [clone, cancelled] = ["clone", "cancelled"].map(|method| Ident::new(method, at(cancel.span())));
             hygienic! {
                 let token = #cancel.#clone();
@@ -409,7 +409,13 @@ impl Expansion<'_> {
             Some(path) => {
                 let (krate, output) = (self.krate(Span::mixed_site()), erased(&self.tool.output));
                 let refused = hygienic!({ let refused: fn(#krate::Refusal) -> #output = #path; refused });
-                (refused, hygienic!(|_| false))
+                let private = self.private();
+                let is_failure = hygienic!(|output: &#output| {
+                    #[allow(unused_imports)]
+                    use #private::Otherwise as _;
+                    #private::Outcome(output).is_failure()
+                });
+                (refused, is_failure)
             }
             None => {
                 let of_output = |function| self.of_type("ToolReturn", function, &self.tool.output);

@@ -21,7 +21,7 @@ use crate::length::Length;
 use crate::options::{FieldPath, Options};
 use crate::reason::Reason;
 use crate::tokens::{find, find_ident, is_ident, is_punct, text, ungrouped};
-use crate::types::{Shape, bare, erased, is_leaf, is_only_serialize, is_opaque, last_segment, lifetimes};
+use crate::types::{Shape, bare, erased, is_leaf, is_only_serialize, is_opaque, is_request_context, last_segment, lifetimes};
 use crate::words::{listed, nearest};
 
 /// A function that keeps all the rules, taken apart for its expansion.
@@ -91,6 +91,16 @@ impl ToolFn {
         receiver.into_iter().chain(arguments).collect()
     }
 
+    /// Returns the token that says whether the call is still wanted: `cancel = ..`, else that of rmcp's `RequestContext`.
+    pub(crate) fn cancel(&self) -> Option<TokenStream> {
+        let of_context = || {
+            let context = self.arguments.iter().find(|argument| is_request_context(&argument.ty))?;
+            let variable = &context.variable;
+            Some(quote!(#variable.ct))
+        };
+        self.options.cancel.get().map(ToTokens::to_token_stream).or_else(of_context)
+    }
+
     fn argument(&self, name: &str) -> Option<&Argument> {
         self.arguments.iter().find(|argument| argument.name == name)
     }
@@ -138,7 +148,8 @@ impl ToolFn {
             named.push((name, list));
         }
         for argument in &mut self.arguments {
-            if argument.is_mutable_borrow() && argument.part != Part::Live {
+            let unasked = argument.is_mutable_borrow() || is_request_context(&argument.ty);
+            if unasked && argument.part != Part::Live {
                 argument.part = Part::Skipped;
             }
         }

@@ -71,6 +71,14 @@ pub(crate) fn last_segment(ty: &Type) -> Option<&syn::PathSegment> {
     }
 }
 
+/// Says whether a type is rmcp's `RequestContext<RoleServer>`, whose `ct` says that the client has given up.
+pub(crate) fn is_request_context(ty: &Type) -> bool {
+    last_segment(ty).is_some_and(|segment| {
+        segment.ident == "RequestContext"
+            && type_arguments(&segment.arguments).any(|role| last_segment(role).is_some_and(|role| role.ident == "RoleServer"))
+    })
+}
+
 /// Takes away parentheses and the invisible brackets of `macro_rules!`.
 pub(crate) fn bare(ty: &Type) -> &Type {
     match ty {

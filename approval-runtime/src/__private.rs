@@ -34,6 +34,26 @@ macro_rules! __approval_route {
 }
 pub use crate::__approval_route as route;
 
+/// What a body returned where `on_refusal` stands in for `ToolReturn`: a `Result`, under whatever name, says whether it failed.
+#[derive(Debug)]
+pub struct Outcome<'a, T>(pub &'a T);
+
+impl<T, E> Outcome<'_, Result<T, E>> {
+    #[must_use]
+    pub const fn is_failure(&self) -> bool {
+        self.0.is_err()
+    }
+}
+
+/// For all other types: a method of the type itself goes before a trait's.
+pub trait Otherwise {
+    fn is_failure(&self) -> bool {
+        false
+    }
+}
+
+impl<T> Otherwise for Outcome<'_, T> {}
+
 /// Gives `value` the type of `_like`, for an `impl Trait` argument that has no name.
 #[inline]
 pub fn same<T>(_like: &T, value: T) -> T {

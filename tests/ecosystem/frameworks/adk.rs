@@ -44,6 +44,9 @@ async fn adk_no_gate(context: Arc<dyn ToolContext>, args: Payment) -> adk_tool::
 
 fn pay(context: &dyn ToolContext, args: &Payment) -> adk_tool::Result<Value> {
     body(json!(args));
+    if args.to == "nobody" {
+        return Err(AdkError::tool("no such account"));
+    }
     Ok(json!({"paid": args.amount, "by": context.agent_name()}))
 }
 
@@ -82,4 +85,14 @@ fn definition_is_unchanged() {
     assert_eq!((AdkGateAbove.name(), AdkGateBelow.name()), ("adk_gate_above", "adk_gate_below"));
     assert_eq!((AdkGateAbove.description(), AdkGateAbove.parameters_schema()), bare);
     assert_eq!((AdkGateBelow.description(), AdkGateBelow.parameters_schema()), bare);
+}
+
+/// Also with `on_refusal`, which replaces the trait that tells a failure.
+#[tokio::test(start_paused = true)]
+async fn failed_body_is_recorded() {
+    let (shown, edit) = (json!({"to": "nobody", "amount": 5}), json!({"to": "eve", "amount": 4}));
+    let call = async |_, _| call(AdkGateAbove, json!({"to": "nobody", "amount": 5})).await;
+    let returned = reviewed("adk_gate_above", shown, edit, call).await;
+    assert_eq!(returned.approved.unwrap_err().message, "no such account");
+    assert_eq!(returned.request.execution().state, approval_runtime::ExecutionState::Failed);
 }

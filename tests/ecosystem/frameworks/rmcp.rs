@@ -33,7 +33,7 @@ struct Receipt {
 #[tool_router]
 impl Bank {
     /// Pays somebody.
-    #[requires_approval(gate = self.gate, cancel = context.ct, skip(context))]
+    #[requires_approval(gate = self.gate)]
     #[tool(name = "pay-gate-above")]
     async fn pay_above(
         &self,
@@ -44,7 +44,7 @@ impl Bank {
     }
 
     #[tool(name = "pay-gate-below", description = "Pays somebody.")]
-    #[requires_approval(gate = self.gate, cancel = context.ct, skip(context), name = "pay-gate-below")]
+    #[requires_approval(gate = self.gate, name = "pay-gate-below")]
     async fn pay_below(
         &self,
         Parameters(Payment { to, amount }): Parameters<Payment>,

@@ -3,7 +3,9 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use approval_runtime::{Agent, ApprovalGate, ApprovalStatus, Decision, Effect, Refusal, Reviewer, requires_approval};
+use approval_runtime::{
+    Agent, ApprovalGate, ApprovalStatus, Decision, Effect, ExecutionState, Refusal, Reviewer, requires_approval,
+};
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -276,6 +278,37 @@ async fn cancelled_call_does_not_start() {
     let (refused, ()) = tokio::join!(gate.scope(cancellable(&session, &mut started)), deciding);
     assert_eq!(refused.unwrap_err().code(), "cancelled");
     assert_eq!(started, 0);
+}
+
+/// The record says `failed` of a `Result`, also where no trait of ours is asked about the return type.
+#[tokio::test(start_paused = true)]
+async fn on_refusal_leaves_failures_seen() {
+    type Aliased<T> = Result<T, u8>;
+
+    fn refused(_: Refusal) -> Aliased<()> {
+        Err(1)
+    }
+
+    #[requires_approval(on_refusal = refused)]
+    async fn fails_with_a_code(code: u8) -> Aliased<()> {
+        if code == 0 { Ok(()) } else { Err(code) }
+    }
+
+    #[requires_approval]
+    async fn fails_with_text(text: String) -> Result<(), String> {
+        Err(text)
+    }
+
+    let gate = gate();
+    for (given, state) in [(0, ExecutionState::Executed), (7, ExecutionState::Failed)] {
+        let (_, request) = approved(&gate, fails_with_a_code(given)).await;
+        assert_eq!(gate.get_request(request.id()).await.unwrap().execution().state, state);
+    }
+    let (returned, request) = approved(&gate, fails_with_text("full".into())).await;
+    assert_eq!(returned.unwrap_err(), "full");
+    assert_eq!(gate.get_request(request.id()).await.unwrap().execution().state, ExecutionState::Failed);
+    let (returned, _) = tokio::join!(gate.scope(fails_with_text("full".into())), reject(&gate));
+    assert_eq!(returned.unwrap_err(), "Action 'fails_with_text' was rejected by alice.");
 }
 
 #[tokio::test(start_paused = true)]
