@@ -1,26 +1,17 @@
 //! [`Keys`]: who is asking. A token per reviewer for programs, and the session that a browser gets for it.
 
-use std::fmt;
 use std::time::Duration;
 
 use approval_runtime::Reviewer;
 use axum::http::header::AUTHORIZATION;
 use axum::http::{HeaderMap, HeaderValue};
-use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine as _};
-use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
 use crate::error::ServeError;
+use crate::known::{Known, hash};
 use crate::limit::WrongTokens;
 use crate::problem::Problem;
-use crate::session::{Session, SessionKey};
-
-/// What an answer of 401 asks for.
-pub(crate) const CHALLENGE: &str = r#"Bearer realm="approvals""#;
-const CHALLENGE_INVALID: &str = r#"Bearer realm="approvals", error="invalid_token""#;
-
-/// The fewest characters a token has: with fewer, it can be guessed.
-const SHORTEST: usize = 32;
+use crate::session::Session;
 
 /// Who sends a request, and how that is known.
 #[derive(Debug)]
@@ -31,55 +22,6 @@ pub(crate) enum Who<'k> {
     Browser,
     /// Nobody was asked to prove anything: the server runs without authentication.
     Anybody,
-}
-
-/// A reviewer and what is kept of their token: enough to recognise it, too little to send it.
-pub(crate) struct Known {
-    reviewer: Reviewer,
-    token: [u8; 32],
-    session_key: SessionKey,
-}
-
-impl Known {
-    /// Takes a token that the program chose.
-    pub(crate) fn chosen(reviewer: Reviewer, token: &str) -> Result<Self, ServeError> {
-        let name = || reviewer.name().into();
-        if reviewer.name().trim().is_empty() {
-            Err(ServeError::NamelessReviewer)
-        } else if token.len() < SHORTEST {
-            Err(ServeError::ShortToken { reviewer: name() })
-        } else if !token.bytes().all(|byte| byte.is_ascii_graphic()) {
-            Err(ServeError::UnsendableToken { reviewer: name() })
-        } else {
-            Ok(Self::of(reviewer, token))
-        }
-    }
-
-    /// Makes a token for a reviewer, and returns it beside what is kept of it.
-    pub(crate) fn generated(reviewer: Reviewer) -> Result<(Self, String), getrandom::Error> {
-        let mut bytes = [0; 32];
-        getrandom::fill(&mut bytes)?;
-        let token = BASE64_URL_SAFE_NO_PAD.encode(bytes);
-        Ok((Self::of(reviewer, &token), token))
-    }
-
-    fn of(reviewer: Reviewer, token: &str) -> Self {
-        Self { reviewer, token: hash(token), session_key: SessionKey::of(token) }
-    }
-
-    pub(crate) const fn reviewer(&self) -> &Reviewer {
-        &self.reviewer
-    }
-
-    pub(crate) const fn session_key(&self) -> &SessionKey {
-        &self.session_key
-    }
-}
-
-impl fmt::Debug for Known {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Known").field("reviewer", &self.reviewer).finish_non_exhaustive()
-    }
 }
 
 /// A token is nobody's.
@@ -95,10 +37,7 @@ pub(crate) enum WrongToken {
 impl From<WrongToken> for Problem {
     fn from(wrong: WrongToken) -> Self {
         match wrong {
-            WrongToken::Unknown => Self::unauthenticated(
-                CHALLENGE_INVALID,
-                "this is no reviewer's token; one that the process made and printed in its link ends with that process",
-            ),
+            WrongToken::Unknown => Self::wrong_token(),
             WrongToken::TooMany { retry_after } => Self::too_many_tries(retry_after),
         }
     }
@@ -115,8 +54,8 @@ impl Keys {
     /// Checks that each token is one person's.
     pub(crate) fn new(known: Vec<Known>) -> Result<Self, ServeError> {
         for (at, one) in known.iter().enumerate() {
-            if let Some(other) = known[..at].iter().find(|other| other.token == one.token) {
-                let [one, other] = [one, other].map(|known| known.reviewer.name().into());
+            if let Some(other) = known[..at].iter().find(|other| other.token() == one.token()) {
+                let [one, other] = [one, other].map(|known| known.reviewer().name().into());
                 return Err(ServeError::SharedToken { reviewer: other, other: one });
             }
         }
@@ -128,7 +67,7 @@ impl Keys {
         let sent = hash(token);
         let mut found = None;
         for known in &self.known {
-            if sent.ct_eq(&known.token).into() {
+            if sent.ct_eq(known.token()).into() {
                 found = Some(known);
             }
         }
@@ -157,10 +96,6 @@ fn bearer(authorization: &HeaderValue) -> Option<&str> {
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }
 
-fn hash(token: &str) -> [u8; 32] {
-    Sha256::digest(token.as_bytes()).into()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -174,7 +109,7 @@ mod tests {
     fn token_is_256_bits_and_not_kept() {
         let (keys, token) = keys();
         assert_eq!(token.len(), 43, "256 bits, six a character");
-        assert_eq!(keys.known[0].token, hash(&token));
+        assert_eq!(*keys.known[0].token(), hash(&token));
         assert!(!format!("{keys:?}").contains(&token));
         assert_ne!(token, self::keys().1);
     }

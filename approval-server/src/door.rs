@@ -3,11 +3,12 @@
 use approval_runtime::ApprovalGate;
 use axum::http::HeaderMap;
 
-use crate::auth::{Keys, Known, Who, WrongToken};
-use crate::events::Streams;
+use crate::auth::{Keys, Who, WrongToken};
 use crate::hosts::Hosts;
+use crate::known::Known;
 use crate::problem::Problem;
 use crate::session::Session;
+use crate::streams::Streams;
 
 /// What all routes share.
 #[derive(Debug)]

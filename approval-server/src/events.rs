@@ -3,7 +3,6 @@
 //! A reader that is too slow holds nothing up: the gate's queue goes on without it, and it is told how much it missed.
 
 use std::convert::Infallible;
-use std::sync::Arc;
 use std::time::Duration;
 
 use approval_runtime::events::Next;
@@ -14,15 +13,12 @@ use axum::response::sse::{self, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream;
 use serde::Serialize;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::{Instant, sleep_until};
 
 use crate::door::Door;
 use crate::json;
 use crate::problem::Problem;
-
-/// The most streams at a time. Each of them keeps a connection.
-const STREAMS: usize = 64;
+use crate::streams::Place;
 
 /// How often a stream on which nothing happens says that it is there, so that proxies keep it and a client that is gone is
 /// noticed.
@@ -31,48 +27,13 @@ const KEEP_ALIVE: Duration = Duration::from_secs(15);
 /// How long a stream lasts. Its reader comes again, and shows a credential that is still good.
 const LIFETIME: Duration = Duration::from_secs(60 * 60);
 
-/// The streams of one server.
-#[derive(Debug)]
-pub(crate) struct Streams {
-    free: Arc<Semaphore>,
-    closed: watch::Sender<bool>,
-}
-
-impl Default for Streams {
-    fn default() -> Self {
-        Self { free: Arc::new(Semaphore::new(STREAMS)), closed: watch::Sender::new(false) }
-    }
-}
-
-impl Streams {
-    /// Lets all streams end when what is returned is dropped.
-    pub(crate) fn until_dropped(&self) -> Closing {
-        Closing(self.closed.clone())
-    }
-}
-
-/// Ends the streams of a server when it is dropped. Without it a stream ends with its connection, its gate, or its time.
-#[derive(Debug)]
-pub(crate) struct Closing(watch::Sender<bool>);
-
-impl Drop for Closing {
-    fn drop(&mut self) {
-        self.0.send_replace(true);
-    }
-}
-
 /// Answers with a stream of what happens from now on.
 pub(crate) fn stream(door: &Door) -> Result<Response, Problem> {
-    let place = Arc::clone(&door.streams.free).try_acquire_owned().map_err(|_| {
+    let place = door.streams.place().ok_or_else(|| {
         let detail = "64 readers follow the events, the most at a time: end one, or read `/approvals` from time to time";
         Problem::new(StatusCode::SERVICE_UNAVAILABLE, "too_many_streams", detail)
     })?;
-    let reader = Reader {
-        events: door.gate.events(),
-        closed: door.streams.closed.subscribe(),
-        until: Instant::now() + LIFETIME,
-        _place: place,
-    };
+    let reader = Reader { events: door.gate.events(), until: Instant::now() + LIFETIME, place };
     let events = stream::unfold(reader, async |mut reader| {
         let event = reader.next().await?;
         Some((Ok::<_, Infallible>(event), reader))
@@ -87,16 +48,15 @@ pub(crate) fn stream(door: &Door) -> Result<Response, Problem> {
 /// One client. It holds neither the gate nor the server.
 struct Reader {
     events: Events,
-    closed: watch::Receiver<bool>,
     until: Instant,
-    _place: OwnedSemaphorePermit,
+    place: Place,
 }
 
 impl Reader {
     async fn next(&mut self) -> Option<sse::Event> {
         tokio::select! {
             next = self.events.next_or_missed() => next.map(|next| written(&next)),
-            _ = self.closed.wait_for(|closed| *closed) => None,
+            () = self.place.closed() => None,
             () = sleep_until(self.until) => None,
         }
     }

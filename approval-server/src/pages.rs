@@ -5,6 +5,7 @@
 
 mod card;
 mod past;
+pub(crate) mod sheet;
 mod words;
 
 use approval_runtime::arguments::display;
@@ -13,13 +14,14 @@ use approval_runtime::{
     ApprovalRequest, ApprovalStatus, Cursor, DecideError, Decision, ExecutionState, RequestId, RequestPage, RequestQuery,
     Reviewer,
 };
-use axum::http::header::{CONTENT_TYPE, HeaderValue, LOCATION, REFERRER_POLICY};
+use axum::http::header::{CONTENT_TYPE, HeaderValue, LOCATION};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, Utc};
-use maud::{DOCTYPE, Markup, Render, html};
+use maud::{Markup, Render, html};
 
 use self::card::card;
+use self::sheet::{Page, page};
 use self::words::{clock, time};
 use crate::door::Door;
 use crate::hosts::Address;
@@ -269,40 +271,10 @@ fn who(reviewer: &Reviewer) -> Markup {
     }
 }
 
-pub(crate) struct Page {
-    /// The router's folder, seen from the path that the page is served under: links stay relative, so any prefix will do.
-    pub(crate) root: &'static str,
-    pub(crate) title: String,
-    pub(crate) looks_again: bool,
-    pub(crate) body: Markup,
-}
-
 fn message(root: &'static str, title: &str, text: &str, link: &str) -> Page {
     let body = html! {
         header.top { h1 { (title) } }
         main { p { (text) } p { a href={ (root) "page" } { (link) } } }
     };
     Page { root, title: format!("{title} · Approvals"), looks_again: false, body }
-}
-
-pub(crate) fn page(status: StatusCode, page: &Page) -> Response {
-    let markup = html! {
-        (DOCTYPE)
-        html lang="en" {
-            head {
-                meta charset="utf-8";
-                meta name="viewport" content="width=device-width, initial-scale=1";
-                @if page.looks_again { meta http-equiv="refresh" content={ "10; url=" (page.root) "page" }; }
-                title { (page.title) }
-                link rel="stylesheet" href={ (page.root) "style.css" };
-            }
-            body { (page.body) }
-        }
-    };
-    let headers = [
-        (CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8")),
-        // Under `no-referrer` browsers send the form with `Origin: null`, which is what a stranger's sandboxed frame sends.
-        (REFERRER_POLICY, HeaderValue::from_static("same-origin")),
-    ];
-    (status, headers, markup.into_string()).into_response()
 }

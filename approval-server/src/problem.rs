@@ -10,8 +10,11 @@ use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
-use crate::auth::CHALLENGE;
 use crate::json;
+
+/// What an answer of 401 asks for.
+pub(crate) const CHALLENGE: &str = r#"Bearer realm="approvals""#;
+const CHALLENGE_INVALID: &str = r#"Bearer realm="approvals", error="invalid_token""#;
 
 /// An answer that is an error. Its text never holds an argument's value, nor anything else out of a body.
 #[derive(Debug)]
@@ -34,7 +37,7 @@ impl Problem {
     }
 
     /// Answers 401 with the challenge that a client needs to know what to send.
-    pub(crate) fn unauthenticated(challenge: &'static str, detail: &'static str) -> Self {
+    fn unauthenticated(challenge: &'static str, detail: &'static str) -> Self {
         Self { challenge: Some(challenge), ..Self::new(StatusCode::UNAUTHORIZED, "unauthenticated", detail) }
     }
 
@@ -42,6 +45,12 @@ impl Problem {
     pub(crate) fn no_credential() -> Self {
         let detail = "send `Authorization: Bearer <token>`, with your own token or that of the link that the process printed";
         Self::unauthenticated(CHALLENGE, detail)
+    }
+
+    /// Answers a token that is nobody's.
+    pub(crate) fn wrong_token() -> Self {
+        let detail = "this is no reviewer's token; one that the process made and printed in its link ends with that process";
+        Self::unauthenticated(CHALLENGE_INVALID, detail)
     }
 
     /// Answers one wrong token too many.

@@ -10,7 +10,7 @@ use approval_runtime::RequestId;
 use axum::body::Bytes;
 use axum::extract::rejection::RawPathParamsRejection;
 use axum::extract::{DefaultBodyLimit, Extension, FromRequest, OriginalUri, RawPathParams, Request, State};
-use axum::http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue, LOCATION};
+use axum::http::header::{AUTHORIZATION, HeaderValue, LOCATION};
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get, post};
@@ -20,6 +20,7 @@ use crate::auth::Who;
 use crate::door::Door;
 use crate::guard;
 use crate::hosts::Address;
+use crate::media::{is_form, is_json, reads_html};
 use crate::problem::Problem;
 use crate::query::parameter;
 use crate::{api, events, health, lists, pages, sign_in, unauthenticated};
@@ -171,23 +172,6 @@ async fn decide(
         // A cookie would be sent along whoever wrote the request; a token is not.
         Ok(Who::Browser | Who::Anybody) => Err(Problem::no_credential()),
     }
-}
-
-fn reads_html(headers: &HeaderMap) -> bool {
-    headers.get_all(ACCEPT).iter().any(|accept| accept.to_str().is_ok_and(|accept| accept.contains("text/html")))
-}
-
-pub(crate) fn is_json(headers: &HeaderMap) -> bool {
-    has_media_type(headers, "application/json")
-}
-
-fn is_form(headers: &HeaderMap) -> bool {
-    has_media_type(headers, "application/x-www-form-urlencoded")
-}
-
-fn has_media_type(headers: &HeaderMap, expected: &str) -> bool {
-    let content_type = headers.get(CONTENT_TYPE).and_then(|it| it.to_str().ok()).and_then(|it| it.split(';').next());
-    content_type.is_some_and(|it| it.trim().eq_ignore_ascii_case(expected))
 }
 
 /// The parameters in a path, as far as the path could be decoded.

@@ -8,13 +8,14 @@ use approval_runtime::{ApprovalGate, Reviewer};
 use axum::Router;
 use tokio::net::{TcpListener, ToSocketAddrs, lookup_host};
 
-use crate::auth::{Keys, Known};
+use crate::auth::Keys;
 use crate::bound::Bound;
 use crate::door::{Access, Door};
 use crate::error::ServeError;
-use crate::events::Streams;
 use crate::hosts::Hosts;
+use crate::known::Known;
 use crate::router;
+use crate::streams::Streams;
 
 /// Serves a gate's requests to reviewers.
 #[derive(Debug)]

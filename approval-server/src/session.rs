@@ -10,12 +10,10 @@ use std::time::{Duration, SystemTime};
 use approval_runtime::Reviewer;
 use axum::http::header::COOKIE;
 use axum::http::{HeaderMap, HeaderValue};
-use hmac::{Hmac, KeyInit, Mac};
-use sha2::Sha256;
-use subtle::ConstantTimeEq;
 
-use crate::auth::Known;
 use crate::hosts::Address;
+use crate::known::Known;
+use crate::signing::{SessionKey, hex};
 
 /// How long a session lasts: a working day, so that a copied cookie is of no use on the next.
 pub(crate) const LIFETIME: Duration = Duration::from_secs(12 * 60 * 60);
@@ -23,28 +21,9 @@ pub(crate) const LIFETIME: Duration = Duration::from_secs(12 * 60 * 60);
 /// What all the cookies' names begin with.
 const NAME: &str = "approvals";
 
-/// The length of a cookie's parts, in hex digits: the id, the end in seconds since 1970, and the MAC of both.
+/// The length of a cookie's parts before its signature, in hex digits: the id, and the end in seconds since 1970.
 const ID_LENGTH: usize = 32;
 const END_LENGTH: usize = 16;
-const MAC_LENGTH: usize = 64;
-
-/// What a reviewer's sessions are signed with.
-pub(crate) struct SessionKey([u8; 32]);
-
-impl SessionKey {
-    /// Makes the key from a token, from which neither follows the other's hash.
-    pub(crate) fn of(token: &str) -> Self {
-        Self(mac(token.as_bytes(), "key", "").finalize().into_bytes().into())
-    }
-
-    fn sign(&self, purpose: &str, text: &str) -> String {
-        hex(&mac(&self.0, purpose, text).finalize().into_bytes())
-    }
-
-    fn is_signed(&self, purpose: &str, text: &str, signature: &str) -> bool {
-        signature.len() == MAC_LENGTH && self.sign(purpose, text).as_bytes().ct_eq(signature.as_bytes()).into()
-    }
-}
 
 /// A signed-in browser, and the reviewer who signed in.
 #[derive(Debug)]
@@ -126,20 +105,6 @@ fn read<'t>(key: &SessionKey, ticket: &'t str, now: u64) -> Option<&'t str> {
 /// Returns the seconds since 1970. By a clock that is before that, no session is good.
 fn now() -> Option<u64> {
     SystemTime::UNIX_EPOCH.elapsed().ok().map(|since| since.as_secs())
-}
-
-fn mac(key: &[u8], purpose: &str, text: &str) -> Hmac<Sha256> {
-    let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes a key of any length");
-    mac.update(b"approvals\0");
-    mac.update(purpose.as_bytes());
-    mac.update(b"\0");
-    mac.update(text.as_bytes());
-    mac
-}
-
-fn hex(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]).map(|nibble| char::from(DIGITS[usize::from(nibble)])).collect()
 }
 
 #[cfg(test)]

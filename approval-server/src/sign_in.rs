@@ -6,11 +6,12 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use maud::html;
 
-use crate::auth::{CHALLENGE, Known, WrongToken};
+use crate::auth::WrongToken;
 use crate::door::Door;
 use crate::hosts::Address;
-use crate::pages::{Page, page};
-use crate::problem::Problem;
+use crate::known::Known;
+use crate::pages::sheet::{Page, page};
+use crate::problem::{CHALLENGE, Problem};
 use crate::query::only;
 use crate::session::Session;
 

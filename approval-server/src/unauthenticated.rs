@@ -10,8 +10,8 @@ use axum::response::Response;
 
 use crate::api;
 use crate::door::Door;
+use crate::media::is_json;
 use crate::problem::Problem;
-use crate::router::is_json;
 
 /// What the record says about such a decision.
 const DOOR: &str = "unauthenticated";

@@ -5,12 +5,14 @@
 
 mod hub;
 mod progress;
+mod run;
 
 use std::sync::{Arc, Weak};
 
 pub(crate) use self::hub::Hub;
 use self::hub::Reader;
-pub use self::progress::{Progress, ProgressKind, RUN_CAPACITY, RunEvents};
+pub use self::progress::{Progress, ProgressKind, RUN_CAPACITY};
+pub use self::run::RunEvents;
 use crate::request::{ApprovalRequest, Transition};
 
 /// How many events a reader may be behind before it misses some.

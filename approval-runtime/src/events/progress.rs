@@ -2,13 +2,11 @@
 //! comment; what happened to the call, who decided, and how much time is left.
 
 use std::fmt;
-use std::sync::Weak;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
 use super::EventKind;
-use super::hub::{Hub, Reader};
 use crate::arguments::display;
 use crate::decision::Answer;
 use crate::request::{ApprovalRequest, RequestId};
@@ -110,7 +108,7 @@ impl Progress {
         Some(Self { kind, call, words: words.into(), until })
     }
 
-    fn missed() -> Self {
+    pub(super) fn missed() -> Self {
         Self { kind: ProgressKind::Missed, call: None, words: "Some steps were missed".into(), until: None }
     }
 
@@ -209,38 +207,6 @@ fn clock(time: Duration) -> String {
         (0, 0) => format!("{minutes}:{seconds:02}"),
         (0, _) => format!("{hours}:{minutes:02}:{seconds:02}"),
         _ => format!("{days} d {hours} h"),
-    }
-}
-
-/// A reader of what happens to the calls of one run, made by [`Events::run`](super::Events::run). It does not keep the gate alive.
-#[derive(Debug)]
-pub struct RunEvents {
-    reader: Reader<Progress>,
-    hub: Weak<Hub>,
-    run_id: Box<str>,
-}
-
-impl RunEvents {
-    pub(super) fn open(hub: Weak<Hub>, run_id: &str) -> Self {
-        let reader = hub.upgrade().map_or_else(Reader::ended, |hub| hub.run(run_id));
-        Self { reader, hub, run_id: run_id.into() }
-    }
-
-    /// Waits for the next step. A reader that was too slow gets one of [`ProgressKind::Missed`] in place of what is gone;
-    /// `None` when the gate has shut down or is gone.
-    ///
-    /// # Cancel safety
-    /// Dropping the future loses no step.
-    pub async fn next(&mut self) -> Option<Progress> {
-        self.reader.next().await.map(|next| next.unwrap_or_else(|_| Progress::missed()))
-    }
-}
-
-impl Drop for RunEvents {
-    fn drop(&mut self) {
-        if let Some(hub) = self.hub.upgrade() {
-            hub.leave_run(&self.run_id);
-        }
     }
 }
 

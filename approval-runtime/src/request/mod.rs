@@ -558,7 +558,7 @@ pub struct Fact {
 
 impl Fact {
     fn new(name: &str, value: &serde_json::Value) -> Self {
-        let flags = display::flags(name).union(Flags::of_value(value));
+        let flags = Flags::of_text(name).union(Flags::of_value(value));
         Self { name: display::name(name), value: display::value(value), flags }
     }
 

@@ -17,11 +17,12 @@ use serde_json::{Value, json};
 use tower_service::Service;
 
 use super::{ROUTES, router};
-use crate::auth::{Keys, Known};
+use crate::auth::Keys;
 use crate::door::{Access, Door};
-use crate::events::Streams;
 use crate::hosts::{Address, Hosts};
+use crate::known::Known;
 use crate::session::Session;
+use crate::streams::Streams;
 
 const LOCAL: &str = "127.0.0.1:7878";
 

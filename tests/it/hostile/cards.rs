@@ -2,7 +2,7 @@
 
 use approval_runtime::arguments::display;
 use approval_runtime::testing::TestGate;
-use approval_runtime::{Agent, ApprovalGate, ApprovalRequest, Flag};
+use approval_runtime::{Agent, ApprovalGate, ApprovalRequest, Flag, Flags};
 use serde_json::json;
 
 use super::corpus::{Bite, Case, Input, biting, texts};
@@ -50,7 +50,7 @@ async fn t05_cards_warn_of_what_misleads() {
     for case in texts() {
         let (id, arguments) = (&*case.id, json!({"body": case.text()}).to_string());
         let (card, request) = shown(case, "corpus.write_down", arguments, Agent::new("mail")).await;
-        case.assert_flags(display::flags(case.text()));
+        case.assert_flags(Flags::of_text(case.text()));
         case.assert_flags(request.flags());
         case.assert_flags(request.arguments().flags());
         case.assert_flags(request.facts()[0].flags);

@@ -7,7 +7,6 @@
 
 use std::fmt::Write as _;
 
-use super::flags::Flags;
 use super::look::{Looks, Trait};
 use super::slot::slot_of;
 use serde_json::Value;
@@ -42,20 +41,6 @@ pub fn text(text: &str) -> String {
 pub fn name(name: &str) -> String {
     let shown = text(name);
     if shown.len() == name.len() + 2 { name.to_owned() } else { shown }
-}
-
-/// Returns what about a text can mislead who reads it.
-///
-/// # Examples
-///
-/// ```
-/// use approval_runtime::arguments::{Flag, display};
-///
-/// assert!(display::flags("rm -rf\u{200B} /").contains(Flag::Invisible));
-/// ```
-#[must_use]
-pub fn flags(text: &str) -> Flags {
-    Flags::of_text(text)
 }
 
 /// Shows a JSON value: compact, its strings and names in the display form, a redacted value as

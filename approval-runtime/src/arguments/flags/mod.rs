@@ -201,8 +201,17 @@ impl Flags {
         Self(flag.bit())
     }
 
-    /// Returns the flags of a text.
-    pub(super) fn of_text(text: &str) -> Self {
+    /// Returns what about a text can mislead who reads it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use approval_runtime::{Flag, Flags};
+    ///
+    /// assert!(Flags::of_text("rm -rf\u{200B} /").contains(Flag::Invisible));
+    /// ```
+    #[must_use]
+    pub fn of_text(text: &str) -> Self {
         strings::of_text(text)
     }
 

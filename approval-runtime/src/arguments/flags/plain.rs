@@ -5,8 +5,10 @@
 
 use unicode_script::Script;
 
-use super::scan::SHORT;
 use crate::arguments::look::{Looks, Trait};
+
+/// What one block of a notification holds.
+pub(super) const SHORT: usize = 3000;
 
 /// Says whether a whole text is printable ASCII without what flags are made of.
 pub(super) fn is_unremarkable(text: &str) -> bool {

@@ -3,7 +3,7 @@
 use unicode_script::Script;
 
 use super::letters::Letters;
-use super::plain::Passage;
+use super::plain::{Passage, SHORT};
 use super::punctuation::{Punctuation, is_wide};
 use super::words::Words;
 use super::{Flag, Flags};
@@ -13,8 +13,6 @@ use crate::arguments::look::{Look, Looks, Trait, is_pictogram};
 const RUN: u32 = 9;
 /// Marks are stacked from this one on.
 const STACK: u32 = 3;
-/// What one block of a notification holds.
-pub(super) const SHORT: usize = 3000;
 
 /// The flags of one string, which may come in pieces.
 #[derive(Debug)]
