@@ -234,5 +234,6 @@ async fn streams_end_with_their_gate() {
     served.ask_mail().await;
     served.gate.shutdown().await;
     assert_eq!(stream.event().await.expect("what was told before").0, "requested");
-    assert!(stream.event().await.is_none());
+    let ended = tokio::time::timeout(Duration::from_secs(60), stream.event()).await;
+    assert!(ended.expect("the stream ends").is_none());
 }

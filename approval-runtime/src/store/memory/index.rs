@@ -58,6 +58,11 @@ impl Index {
         self.by_status[ApprovalStatus::Pending as usize].len()
     }
 
+    #[cfg(test)]
+    pub(super) fn len(&self) -> (usize, usize) {
+        (self.by_status.iter().map(BTreeSet::len).sum(), self.deadlines.len())
+    }
+
     /// Returns the pending requests whose deadline has passed: nobody has written that yet.
     pub(super) fn due(&self, now: DateTime<Utc>) -> impl Iterator<Item = RequestId> {
         let now = now.timestamp_micros();

@@ -124,4 +124,24 @@ mod tests {
         assert!(matches!(late, Err(StoreError::Stale { .. })), "{late:?}");
         store.commit(&write(&Event::TimeOut, request.expires_at())).await.unwrap();
     }
+
+    /// What is no longer kept leaves every index, or they would grow for as long as the process lives.
+    #[tokio::test(start_paused = true)]
+    async fn forgotten_requests_take_no_room() {
+        let store = Arc::new(MemoryStore::new().keep_ended(2));
+        let gate = ApprovalGate::builder().shared_store(Arc::<MemoryStore>::clone(&store)).without_notifier().build().unwrap();
+        for nth in 0..20 {
+            let request = gate.create_request(NewRequest::new(Tool::named("pay"), serde_json::json!({}))).await.unwrap();
+            let decision = Decision::approve(Reviewer::new("alice"), request.digest());
+            match nth % 4 {
+                0 => gate.decide(request.id(), decision).await.map(drop).unwrap(),
+                1 => gate.decide(request.id(), Decision::reject(Reviewer::new("alice"))).await.map(drop).unwrap(),
+                2 => gate.cancel(request.id(), "operator").await.map(drop).unwrap(),
+                _ => {}
+            }
+        }
+        assert_eq!(store.rows().indexed(), (12, 5), "five are pending, five approved, and two are kept");
+        tokio::time::sleep(Duration::from_secs(3_600)).await;
+        assert_eq!(store.rows().indexed(), (2, 0));
+    }
 }

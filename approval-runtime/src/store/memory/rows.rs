@@ -106,6 +106,12 @@ impl Rows {
         }
     }
 
+    /// Returns how many requests the indexes have, and how many deadlines.
+    #[cfg(test)]
+    pub(super) fn indexed(&self) -> (usize, usize) {
+        self.indexes.values().map(Index::len).fold((0, 0), |sum, index| (sum.0 + index.0, sum.1 + index.1))
+    }
+
     /// Returns the requests that a query names, in its order.
     pub(super) fn find(&self, query: &Query) -> Vec<ApprovalRequest> {
         let Some(index) = self.indexes.get(query.namespace.as_str()) else { return Vec::new() };
