@@ -171,7 +171,8 @@ async fn i28_streams_are_bounded() {
     for _ in 0..64 {
         streams.push(Stream::with_token(&served).await);
     }
-    let answer = served.get("/approvals/events").await;
+    let answer =
+        tokio::time::timeout(Duration::from_secs(60), served.get("/approvals/events")).await.expect("an answer, no stream");
     assert_eq!((answer.status, &*answer.problem()), (503, "too_many_streams"));
     assert_eq!(served.get("/approvals/pending").await.status, 200, "nobody else is held up");
 

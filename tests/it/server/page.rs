@@ -235,7 +235,8 @@ async fn page_tells_what_was_decided() {
     let (_, past) = page.split_once("Decided recently").expect("a list");
     assert_eq!(past.matches("<li>").count(), 20, "{past}");
     assert_eq!(past.matches("Allowed by the rule").count(), 19);
-    assert!(past.find("Withdrawn.") < past.find("Allowed by the rule"), "the last one comes first");
+    let at = |past: &str, text: &str| past.find(text).unwrap_or_else(|| panic!("{text} is not in {past}"));
+    assert!(at(past, "Withdrawn.") < at(past, "Allowed by the rule"), "the last one comes first");
     assert!(past.contains("It ran.") && past.contains(&format!("href=\"approvals/{}\"", withdrawn.id())));
 
     // What people decided is there however often rules decide.
@@ -250,6 +251,6 @@ async fn page_tells_what_was_decided() {
     served.gate.decide(late.id(), Decision::reject(eve).comment("canary-7f3a")).await.expect("it waits");
     let page = browser.page("/").await;
     let (_, past) = page.split_once("Decided recently").expect("a list");
-    assert!(past.find("Rejected by") < past.find("Allowed by the rule") && !past.contains('\u{202e}'), "{past}");
+    assert!(at(past, "Rejected by") < at(past, "Allowed by the rule") && !past.contains('\u{202e}'));
     assert!(!page.contains("canary-7f3a") && !page.contains("<b>"));
 }
