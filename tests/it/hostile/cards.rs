@@ -1,6 +1,5 @@
 //! T5: the card that the terminal shows a reviewer.
 
-use approval_runtime::arguments::display;
 use approval_runtime::testing::TestGate;
 use approval_runtime::{Agent, ApprovalGate, ApprovalRequest, Flag, Flags};
 use serde_json::json;
