@@ -30,12 +30,15 @@ pub(crate) fn gate(tool: &ToolFn) -> TokenStream {
         Shape::Future => hygienic!(async move { #body }),
         Shape::Boxed => hygienic!(::std::boxed::Box::pin(async move { #body })),
     };
+    // A model's call names the function, which in an `impl` would be another one, or none: no such item may stand there.
+    let free = tool.options.callable.keyword().map(|keyword| quote_spanned!(at(keyword.span())=> const _: () = ();));
     quote! {
         #(#attrs)*
         #vis #sig {
             #inner_attrs
             #body
         }
+        #free
     }
 }
 

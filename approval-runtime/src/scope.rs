@@ -2,8 +2,7 @@
 //! [`InCurrentScope::in_current_scope`].
 
 use std::future::{Future, poll_fn};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::agent::Agent;
 use crate::gate::ApprovalGate;
@@ -22,28 +21,54 @@ pub(crate) struct Scope {
 #[derive(Debug)]
 pub(crate) struct ByName {
     tool: &'static Tool,
-    /// The function has been entered: what its body calls are other calls.
-    entered: AtomicBool,
-    refusal: OnceLock<Refusal>,
+    told: Mutex<Told>,
+}
+
+#[derive(Debug)]
+enum Told {
+    Nothing,
+    /// An attribute around the function may still try again.
+    Refused(Refusal),
+    /// The body runs or ran: what it calls are other calls.
+    Started,
 }
 
 impl ByName {
     pub(crate) const fn new(tool: &'static Tool) -> Self {
-        Self { tool, entered: AtomicBool::new(false), refusal: OnceLock::new() }
+        Self { tool, told: Mutex::new(Told::Nothing) }
     }
 
     /// Says whether a call of `tool` is this one.
-    pub(crate) fn enters(&self, tool: &Tool) -> bool {
-        std::ptr::eq(self.tool, tool) && !self.entered.swap(true, Ordering::Relaxed)
+    pub(crate) fn is_call_of(&self, tool: &Tool) -> bool {
+        std::ptr::eq(self.tool, tool) && !matches!(*self.told(), Told::Started)
+    }
+
+    /// Says that the body starts.
+    pub(crate) fn start(&self) {
+        *self.told() = Told::Started;
     }
 
     /// Keeps the refusal that `call` ends with, if it does.
     pub(crate) async fn watch<T>(&self, call: impl Future<Output = Result<T, Refusal>>) -> Result<T, Refusal> {
-        call.await.inspect_err(|refusal| drop(self.refusal.set(refusal.clone())))
+        call.await.inspect_err(|refusal| {
+            let mut told = self.told();
+            if !matches!(*told, Told::Started) {
+                *told = Told::Refused(refusal.clone());
+            }
+        })
     }
 
+    /// Returns the refusal of a call whose body did not start.
     pub(crate) fn refusal(&self) -> Option<Refusal> {
-        self.refusal.get().cloned()
+        match &*self.told() {
+            Told::Refused(refusal) => Some(refusal.clone()),
+            Told::Nothing | Told::Started => None,
+        }
+    }
+
+    fn told(&self) -> MutexGuard<'_, Told> {
+        // Nothing panics half-way.
+        self.told.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -133,3 +158,24 @@ pub trait InCurrentScope: Future + Sized {
 }
 
 impl<F: Future> InCurrentScope for F {}
+
+#[cfg(test)]
+mod tests {
+    use std::future::ready;
+
+    use super::*;
+
+    /// I29: an attribute around the function may try again; what ran was not refused.
+    #[tokio::test]
+    async fn i29_last_attempt_counts() {
+        let refused = || ready(Err::<(), _>(Refusal::NoGate { tool: "x".into() }));
+        let tool: &'static Tool = Box::leak(Box::new(Tool::named("x")));
+        let by_name = ByName::new(tool);
+        let _ = by_name.watch(refused()).await;
+        assert!(by_name.is_call_of(tool) && by_name.refusal().is_some());
+        by_name.start();
+        assert!(!by_name.is_call_of(tool) && by_name.refusal().is_none());
+        let _ = by_name.watch(refused()).await;
+        assert!(by_name.refusal().is_none(), "it ran, and a call beside it that did not changes nothing");
+    }
+}

@@ -14,6 +14,7 @@ use serde::forward_to_deserialize_any;
 use serde_json::Value;
 
 use super::invalid::{Invalid, Path, Step};
+use super::writer::PRIVATE;
 
 /// Says why `T` is not decoded from `value`, which stands at `place`.
 #[cold]
@@ -184,7 +185,11 @@ impl<'de> Deserializer<'de> for Probe<'de> {
         }
     }
 
-    fn deserialize_newtype_struct<V: Visitor<'de>>(self, _: &'static str, visitor: V) -> Result<V::Value, Fault> {
+    fn deserialize_newtype_struct<V: Visitor<'de>>(self, name: &'static str, visitor: V) -> Result<V::Value, Fault> {
+        if name.starts_with(PRIVATE) {
+            // `RawValue` under its own name, which only `serde_json` knows: it takes the value whole.
+            return self.value.deserialize_newtype_struct(name, visitor).map_err(|_| Fault::default());
+        }
         visitor.visit_newtype_struct(self)
     }
 

@@ -54,9 +54,12 @@ pub fn route(tool: &'static Tool, gate: Option<&ApprovalGate>, agent: Option<Age
         let scope_agent = scope.and_then(|scope| scope.agent.as_ref());
         let gate = gate.or_else(|| scope.and_then(|scope| scope.gate.as_ref())).or_else(|| ApprovalGate::installed());
         let agent = agent.as_ref().or(scope_agent);
-        let by_name = scope.and_then(|scope| scope.by_name.as_ref()).filter(|by_name| by_name.enters(tool));
+        let by_name = scope.and_then(|scope| scope.by_name.as_ref()).filter(|by_name| by_name.is_call_of(tool));
         match gate {
-            Some(gate) if matches!(gate.ruling(agent, tool.name()), Ruling::Pass) => Route(None),
+            Some(gate) if matches!(gate.ruling(agent, tool.name()), Ruling::Pass) => {
+                by_name.into_iter().for_each(|by_name| by_name.start());
+                Route(None)
+            }
             _ => call(gate, ToolRef::Static(tool), agent, scope_agent, by_name),
         }
     })

@@ -45,7 +45,7 @@ impl Approved {
         };
         match by_name {
             None => (permit, values),
-            Some(by_name) => (Box::pin(async move { by_name.watch(permit).await }), values),
+            Some(by_name) => (Box::pin(async move { by_name.watch(permit).await.inspect(|_| by_name.start()) }), values),
         }
     }
 

@@ -249,8 +249,17 @@ impl ApprovalGate {
     /// that run get up to 5 seconds. Then readers of events end. Calls that the policy lets pass are not gated and still run.
     ///
     /// # Cancel safety
-    /// Dropping the future stops waiting for the bodies; the gate stays shut.
+    /// Dropping the future stops waiting for the bodies, and readers of events end then; the gate stays shut.
     pub async fn shutdown(&self) {
+        struct Closing<'a>(&'a Hub);
+
+        impl Drop for Closing<'_> {
+            fn drop(&mut self) {
+                self.0.close();
+            }
+        }
+
+        let _closing = Closing(&self.inner.hub);
         self.inner.shutting_down.store(true, Ordering::SeqCst);
         wait::wake_all();
         let running = &self.inner.running;
@@ -265,7 +274,6 @@ impl ApprovalGate {
         };
         // What runs longer goes on; if it is dropped, its outcome is recorded as indeterminate.
         let _ = tokio::time::timeout(SHUTDOWN_TIME, idle).await;
-        self.inner.hub.close();
     }
 }
 
