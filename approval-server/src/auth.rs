@@ -8,6 +8,7 @@ use axum::http::{HeaderMap, HeaderValue};
 use subtle::ConstantTimeEq;
 
 use crate::error::ServeError;
+use crate::hosts::Address;
 use crate::known::{Known, hash};
 use crate::limit::WrongTokens;
 use crate::problem::Problem;
@@ -78,16 +79,16 @@ impl Keys {
     }
 
     /// Finds out who sends a request. A wrong token is never made up for by a good cookie.
-    pub(crate) fn who(&self, headers: &HeaderMap) -> Result<Who<'_>, Problem> {
+    pub(crate) fn who(&self, headers: &HeaderMap, address: &Address) -> Result<Who<'_>, Problem> {
         match headers.get(AUTHORIZATION) {
             Some(authorization) => Ok(Who::Program(self.token(bearer(authorization).unwrap_or_default())?.reviewer())),
-            None => self.session(headers).map(|_| Who::Browser).ok_or_else(Problem::no_credential),
+            None => self.session(headers, address).map(|_| Who::Browser).ok_or_else(Problem::no_credential),
         }
     }
 
     /// Returns the session whose cookie the request carries.
-    pub(crate) fn session(&self, headers: &HeaderMap) -> Option<Session<'_>> {
-        Session::find(headers, &self.known)
+    pub(crate) fn session(&self, headers: &HeaderMap, address: &Address) -> Option<Session<'_>> {
+        Session::find(headers, address, &self.known)
     }
 }
 

@@ -21,6 +21,7 @@ use tower_service::Service;
 
 use crate::door::Door;
 use crate::error::ServeError;
+use crate::patience::Patient;
 use crate::router;
 
 /// How long answers that are under way at shutdown have to be sent.
@@ -28,6 +29,9 @@ const DRAIN: Duration = Duration::from_secs(1);
 
 /// How long a client may take to send a request's head, and how long it may keep a connection without sending any.
 const HEAD_TIME: Duration = Duration::from_secs(10);
+
+/// The longest head of a request, for which a buffer is kept.
+const HEAD: usize = 64 * 1024;
 
 /// The most connections at a time, so that whoever opens them does not take the program's file descriptors.
 const CONNECTIONS: usize = 512;
@@ -120,8 +124,8 @@ impl Bound {
                 router.clone().call(request)
             });
             let mut http = http1::Builder::new();
-            http.timer(TokioTimer::new()).header_read_timeout(HEAD_TIME);
-            let connection = connections.watch(http.serve_connection(TokioIo::new(stream), service));
+            http.timer(TokioTimer::new()).header_read_timeout(HEAD_TIME).max_buf_size(HEAD);
+            let connection = connections.watch(http.serve_connection(TokioIo::new(Patient::new(stream)), service));
             tokio::spawn(async move {
                 // What goes wrong on a connection is its client's business.
                 let _ = connection.await;

@@ -4,7 +4,7 @@ use approval_runtime::ApprovalGate;
 use axum::http::HeaderMap;
 
 use crate::auth::{Keys, Who, WrongToken};
-use crate::hosts::Hosts;
+use crate::hosts::{Address, Hosts};
 use crate::known::Known;
 use crate::problem::Problem;
 use crate::session::Session;
@@ -30,17 +30,17 @@ pub(crate) enum Access {
 
 impl Door {
     /// Finds out who sends a request, or says what a credential would be.
-    pub(crate) fn who(&self, headers: &HeaderMap) -> Result<Who<'_>, Problem> {
+    pub(crate) fn who(&self, headers: &HeaderMap, address: &Address) -> Result<Who<'_>, Problem> {
         match &self.access {
-            Access::Keys(keys) => keys.who(headers),
+            Access::Keys(keys) => keys.who(headers, address),
             Access::Open => Ok(Who::Anybody),
         }
     }
 
     /// Returns the session of the browser that sends a request.
-    pub(crate) fn session(&self, headers: &HeaderMap) -> Option<Session<'_>> {
+    pub(crate) fn session(&self, headers: &HeaderMap, address: &Address) -> Option<Session<'_>> {
         match &self.access {
-            Access::Keys(keys) => keys.session(headers),
+            Access::Keys(keys) => keys.session(headers, address),
             Access::Open => None,
         }
     }

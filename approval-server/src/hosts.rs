@@ -17,12 +17,13 @@ impl Address {
             Some(colon) if !text.ends_with(']') => (&text[..colon], Some(port(&text[colon + 1..])?)),
             _ => (text, None),
         };
-        let is_name = match name.strip_prefix('[') {
-            Some(rest) => rest.strip_suffix(']')?.parse::<Ipv6Addr>().is_ok(),
-            None => {
-                !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_'))
-            }
-        };
+        if let Some(rest) = name.strip_prefix('[') {
+            // There are many ways to write one such address.
+            let ip: Ipv6Addr = rest.strip_suffix(']')?.parse().ok()?;
+            return Some(Self { name: format!("[{ip}]").into(), port });
+        }
+        let is_name =
+            !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_'));
         is_name.then(|| Self { name: name.to_ascii_lowercase().into(), port })
     }
 
@@ -98,7 +99,9 @@ impl Hosts {
     }
 
     pub(crate) fn contains(&self, host: &Address) -> bool {
-        self.0.iter().any(|own| own.name == host.name && own.port.is_none_or(|port| port == host.port.unwrap_or(80)))
+        // Browsers leave the port of the scheme out, and a proxy may have taken the encryption off.
+        let goes_with = |port| host.port.map_or(matches!(port, 80 | 443), |named| named == port);
+        self.0.iter().any(|own| own.name == host.name && own.port.is_none_or(goes_with))
     }
 }
 

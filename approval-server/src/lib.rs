@@ -140,6 +140,7 @@ mod limit;
 mod lists;
 mod media;
 mod pages;
+mod patience;
 mod problem;
 mod query;
 mod refusal;

@@ -43,7 +43,7 @@ async fn page(door: &Door, query: RequestQuery, path: &str, mut parameters: Vec<
     if let Some(next) = next {
         parameters.push(format!("after={next}"));
         let link = format!("<{path}?{}>; rel=\"next\"", parameters.join("&"));
-        let link = HeaderValue::from_str(&link).expect("names, numbers and cursors are a header's text");
+        let link = HeaderValue::from_str(&link).map_err(|_| Problem::no_such_route())?;
         response.headers_mut().insert(LINK, link);
     }
     Ok(response)

@@ -8,7 +8,7 @@ mod past;
 pub(crate) mod sheet;
 mod words;
 
-use approval_runtime::arguments::display;
+use approval_runtime::arguments::{Arguments, display};
 use approval_runtime::gate::MAX_PAGE;
 use approval_runtime::{
     ApprovalRequest, ApprovalStatus, Cursor, DecideError, Decision, ExecutionState, RequestId, RequestPage, RequestQuery,
@@ -33,6 +33,10 @@ use crate::sign_in;
 /// How many requests the page shows. Nobody reads more at a time.
 const SHOWN: usize = 100;
 
+/// How many bytes of arguments it shows, in their canonical form; the first call is shown whatever it has. On the page some
+/// characters take ten times the room.
+const SHOWN_BYTES: usize = 512 * 1024;
+
 /// How far it counts.
 const COUNTED: usize = MAX_PAGE;
 
@@ -47,7 +51,7 @@ pub(crate) async fn home(door: &Door, query: &str, headers: &HeaderMap, address:
     if let Some(token) = parameter(query, "token") {
         return sign_in::with_link(door, &token, address);
     }
-    let session = door.session(headers);
+    let session = door.session(headers, address);
     if session.is_none() && !door.is_open() {
         return Ok(sign_in::ask("", "You are not signed in."));
     }
@@ -158,7 +162,8 @@ fn sentence(request: &ApprovalRequest, problem: Option<&str>, reviewer: Option<&
     let nothing = if problem.is_some() { "Nothing changed: " } else { "" };
     match request.status() {
         ApprovalStatus::Pending => match problem {
-            None => {
+            // A link may name any request; only a vote of one's own counts.
+            None if request.votes().iter().any(|vote| reviewer.is_some_and(|reviewer| &*vote.reviewer == reviewer.name())) => {
                 let approvals = request.votes().len();
                 format!("Your approval of {call} counts: {approvals} of {}.", request.tool().required_quorum())
             }
@@ -168,7 +173,7 @@ fn sentence(request: &ApprovalRequest, problem: Option<&str>, reviewer: Option<&
             Some("not_allowed") => format!("Nothing was decided: {call} is not yours to decide."),
             Some("self_review") => format!("Nothing was decided: {call} is made on your behalf, so somebody else has to look."),
             Some("already_voted") => format!("Nothing changed: you have already voted on {call}."),
-            Some(_) => format!("Nothing was decided about {call}. It still waits."),
+            _ => format!("Nothing was decided about {call}. It still waits."),
         },
         ApprovalStatus::Approved | ApprovalStatus::AutoApproved => {
             format!("{nothing}{call} was approved by {by}. It {}.", ran(request))
@@ -206,7 +211,7 @@ fn list(shown: &Shown<'_>, now: DateTime<Utc>) -> Page {
     let Shown { waiting, after, past, news, session } = shown;
     let (requests, is_first) = (&waiting.requests, after.is_none());
     let count = count(requests.len(), waiting.next.is_some(), is_first);
-    let (cards, rest) = requests.split_at(requests.len().min(SHOWN));
+    let (cards, rest) = requests.split_at(fitting(requests));
     // What was decided stands where its card stood: the answer leads there, and the next card follows.
     let news_at = news.as_ref().map(|news| cards.partition_point(|card| Some(Cursor::of(card)) < news.about));
     let body = html! {
@@ -251,6 +256,17 @@ fn list(shown: &Shown<'_>, now: DateTime<Utc>) -> Page {
     };
     // A reload would take a half-written comment with it, so only a page without a form does it by itself.
     Page { root: "", title: format!("{count} · Approvals"), looks_again: requests.is_empty() && is_first, body }
+}
+
+/// Returns how many of the requests one page shows.
+fn fitting(requests: &[ApprovalRequest]) -> usize {
+    let sizes = requests.iter().map(|request| request.arguments().len() + request.edited_arguments().map_or(0, Arguments::len));
+    let ends = sizes.scan(0, |end, size| {
+        *end += size;
+        Some(*end)
+    });
+    let fitting = ends.take(SHOWN).take_while(|end| *end <= SHOWN_BYTES).count();
+    fitting.max(1).min(requests.len())
 }
 
 fn count(waiting: usize, and_more: bool, is_first: bool) -> String {

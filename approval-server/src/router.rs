@@ -28,6 +28,9 @@ use crate::{api, events, health, lists, pages, sign_in, unauthenticated};
 /// The largest body that is read. The gate's own bound on arguments is 256 KiB; escapes can make JSON text longer than that.
 const MAX_BODY: usize = 1024 * 1024;
 
+/// The largest form that is read of somebody who has proved nothing yet: it has a token in it, or a form's key.
+const MAX_SIGN_IN: usize = 16 * 1024;
+
 /// How long a client may take to send its body.
 const BODY_TIME: Duration = Duration::from_secs(10);
 
@@ -55,7 +58,6 @@ pub(crate) fn router<S: Clone + Send + Sync + 'static>(door: Arc<Door>) -> Route
     routes
         .fallback(async || Problem::no_such_route())
         .method_not_allowed_fallback(async || Problem::method_not_allowed())
-        .layer(DefaultBodyLimit::max(MAX_BODY))
         .layer(middleware::from_fn_with_state(Arc::clone(&door), guard::guard))
         .with_state(door)
 }
@@ -81,10 +83,13 @@ async fn home(
             door.token(&token)?;
         }
         _ => {
-            door.who(&headers)?;
+            door.who(&headers, &address)?;
         }
     }
-    lists::pending(&door, "approvals/pending", "").await
+    // As above: nested under `/review`, the list is in the folder of that name.
+    let folder = original.path().rsplit_once('/').map_or("", |(_, folder)| folder);
+    let list = if folder.is_empty() { "approvals/pending".to_owned() } else { format!("./{folder}/approvals/pending") };
+    lists::pending(&door, &list, "").await
 }
 
 fn into_folder(folder: &str, query: &str) -> Result<Response, Problem> {
@@ -119,29 +124,49 @@ async fn sign_out(
     sign_in::out(&door, &headers, &address, &form(request).await?)
 }
 
-async fn requests(State(door): State<Arc<Door>>, uri: Uri, headers: HeaderMap) -> Result<Response, Problem> {
-    door.who(&headers)?;
+async fn requests(
+    State(door): State<Arc<Door>>,
+    Extension(address): Extension<Address>,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    door.who(&headers, &address)?;
     lists::requests(&door, uri.query().unwrap_or_default()).await
 }
 
-async fn pending(State(door): State<Arc<Door>>, uri: Uri, headers: HeaderMap) -> Result<Response, Problem> {
-    door.who(&headers)?;
+async fn pending(
+    State(door): State<Arc<Door>>,
+    Extension(address): Extension<Address>,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    door.who(&headers, &address)?;
     lists::pending(&door, "", uri.query().unwrap_or_default()).await
 }
 
-async fn events(State(door): State<Arc<Door>>, headers: HeaderMap) -> Result<Response, Problem> {
-    door.who(&headers)?;
+async fn events(
+    State(door): State<Arc<Door>>,
+    Extension(address): Extension<Address>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    door.who(&headers, &address)?;
     events::stream(&door)
 }
 
-async fn request(State(door): State<Arc<Door>>, id: Id, headers: HeaderMap) -> Result<Response, Problem> {
-    door.who(&headers)?;
+async fn request(
+    State(door): State<Arc<Door>>,
+    Extension(address): Extension<Address>,
+    id: Id,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    door.who(&headers, &address)?;
     api::request(&door, parse(id)?).await
 }
 
 /// Takes a decision: from programs as JSON under their token, from the page as a form under its session.
 async fn decide(
     State(door): State<Arc<Door>>,
+    Extension(address): Extension<Address>,
     id: Id,
     uri: Uri,
     headers: HeaderMap,
@@ -154,13 +179,13 @@ async fn decide(
     }
     // `curl -d` calls its body a form: whoever sends a token is told about JSON, not about signing in.
     if is_form(&headers) && !headers.contains_key(AUTHORIZATION) {
-        let Some(session) = door.session(&headers) else {
+        let Some(session) = door.session(&headers, &address) else {
             return Ok(sign_in::ask("../../", "Nothing was decided: you are not signed in any more."));
         };
         let id = parse(id)?;
         return pages::decide(&door, &session, id, &body(request).await?).await;
     }
-    let who = door.who(&headers);
+    let who = door.who(&headers, &address);
     match who {
         Err(_) if !headers.contains_key(AUTHORIZATION) && parameter(query, "approved").is_some() => Err(Problem::query_alone()),
         Err(problem) => Err(problem),
@@ -191,17 +216,20 @@ async fn form(request: Request) -> Result<Bytes, Problem> {
         let detail = "this takes what the page's form sends";
         return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", detail));
     }
-    body(request).await
+    read(request, MAX_SIGN_IN, "the form is over 16 KiB").await
 }
 
 async fn body(request: Request) -> Result<Bytes, Problem> {
+    read(request, MAX_BODY, "the body is over 1 MiB").await
+}
+
+async fn read(mut request: Request, most: usize, too_large: &'static str) -> Result<Bytes, Problem> {
+    DefaultBodyLimit::max(most).apply(&mut request);
     let read = tokio::time::timeout(BODY_TIME, Bytes::from_request(request, &()))
         .await
         .map_err(|_| Problem::new(StatusCode::REQUEST_TIMEOUT, "body_too_slow", "the body did not arrive within 10 seconds"))?;
     read.map_err(|rejection| match rejection.into_response().status() {
-        StatusCode::PAYLOAD_TOO_LARGE => {
-            Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", "the body is over 1 MiB")
-        }
+        StatusCode::PAYLOAD_TOO_LARGE => Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", too_large),
         _ => Problem::bad_request("body_unreadable", "the body could not be read to its end"),
     })
 }

@@ -184,6 +184,9 @@ impl Server {
             }
             (false, reviewer, None) => {
                 let reviewer = reviewer.unwrap_or_else(|| Reviewer::new("reviewer"));
+                if reviewer.name().trim().is_empty() {
+                    return Err(ServeError::NamelessReviewer);
+                }
                 let (known, token) = Known::generated(reviewer).map_err(ServeError::Random)?;
                 (Access::Keys(Keys::new(vec![known])?), Some(token))
             }

@@ -21,6 +21,9 @@ pub(crate) const LIFETIME: Duration = Duration::from_secs(12 * 60 * 60);
 /// What all the cookies' names begin with.
 const NAME: &str = "approvals";
 
+/// How many cookies of that name are looked at. Each costs a MAC for every reviewer.
+const MOST_COOKIES: usize = 4;
+
 /// The length of a cookie's parts before its signature, in hex digits: the id, and the end in seconds since 1970.
 const ID_LENGTH: usize = 32;
 const END_LENGTH: usize = 16;
@@ -50,14 +53,15 @@ impl<'k> Session<'k> {
     }
 
     /// Returns the first session that one of the cookies proves.
-    pub(crate) fn find(headers: &HeaderMap, known: &'k [Known]) -> Option<Self> {
-        let now = now()?;
+    ///
+    /// Only cookies that were set for this port count: where another server on this host knows the same tokens, its reviewer
+    /// may be another. A browser has one in each folder; more are not its.
+    pub(crate) fn find(headers: &HeaderMap, address: &Address, known: &'k [Known]) -> Option<Self> {
+        let (now, own) = (now()?, name(address));
         let cookies = headers.get_all(COOKIE).into_iter().filter_map(|header| header.to_str().ok());
-        cookies.flat_map(|header| header.split(';')).find_map(|cookie| {
-            let (name, ticket) = cookie.trim().split_once('=')?;
-            if !name.starts_with(NAME) {
-                return None;
-            }
+        let pairs = cookies.flat_map(|header| header.split(';')).filter_map(|cookie| cookie.trim().split_once('='));
+        let tickets = pairs.filter_map(|(name, ticket)| (name == own).then_some(ticket));
+        tickets.take(MOST_COOKIES).find_map(|ticket| {
             known.iter().find_map(|known| Some(Self { known, id: read(known.session_key(), ticket, now)?.into() }))
         })
     }
@@ -77,12 +81,17 @@ impl<'k> Session<'k> {
     }
 }
 
-/// Writes a cookie. Browsers share cookies between ports, so its name holds the port: two servers on one machine do not
+/// Returns the cookie's name. Browsers share cookies between ports, so it holds the port: two servers on one machine do not
 /// sign each other's reviewers out.
-fn set_cookie(address: &Address, ticket: &str, age: Duration) -> HeaderValue {
+fn name(address: &Address) -> String {
     let port = address.port().map(|port| format!("_{port}")).unwrap_or_default();
+    format!("{NAME}{port}")
+}
+
+fn set_cookie(address: &Address, ticket: &str, age: Duration) -> HeaderValue {
+    let name = name(address);
     let secure = if address.is_loopback() { "" } else { "; Secure" };
-    let cookie = format!("{NAME}{port}={ticket}; HttpOnly; SameSite=Strict; Max-Age={}{secure}", age.as_secs());
+    let cookie = format!("{name}={ticket}; HttpOnly; SameSite=Strict; Max-Age={}{secure}", age.as_secs());
     HeaderValue::from_str(&cookie).expect("digits and fixed text are a header's text")
 }
 
@@ -119,8 +128,12 @@ mod tests {
         Address::parse(text).expect("an address")
     }
 
+    fn local() -> Address {
+        address("127.0.0.1:7878")
+    }
+
     fn opened(known: &Known) -> String {
-        let set_cookie = Session::open(known, &address("127.0.0.1:7878")).expect("this system has random bytes");
+        let set_cookie = Session::open(known, &local()).expect("this system has random bytes");
         set_cookie.to_str().expect("ASCII").to_owned()
     }
 
@@ -139,19 +152,19 @@ mod tests {
         let set_cookie = opened(&alice);
         assert!(!set_cookie.contains(&token));
         let reviewers = [known("bob").0, alice];
-        let session = Session::find(&kept(&set_cookie), &reviewers).expect("just opened");
+        let session = Session::find(&kept(&set_cookie), &local(), &reviewers).expect("just opened");
         assert_eq!(session.reviewer().name(), "alice");
 
-        assert!(Session::find(&kept(&set_cookie), &[known("alice").0]).is_none(), "a session ends with its token");
+        assert!(Session::find(&kept(&set_cookie), &local(), &[known("alice").0]).is_none(), "a session ends with its token");
         let (_, ticket) = set_cookie.split(';').next().expect("the pair").split_once('=').expect("a pair");
         for at in 0..ticket.len() {
             let digit = if ticket.as_bytes()[at] == b'0' { "1" } else { "0" };
             let mut changed = ticket.to_owned();
             changed.replace_range(at..=at, digit);
-            assert!(Session::find(&sent(&format!("approvals_7878={changed}")), &reviewers).is_none(), "digit {at}");
+            assert!(Session::find(&sent(&format!("approvals_7878={changed}")), &local(), &reviewers).is_none(), "digit {at}");
         }
         for value in ["", "x", &"0".repeat(112), &"é".repeat(56)] {
-            assert!(Session::find(&sent(&format!("approvals_7878={value}")), &reviewers).is_none(), "{value:?}");
+            assert!(Session::find(&sent(&format!("approvals_7878={value}")), &local(), &reviewers).is_none(), "{value:?}");
         }
     }
 
@@ -169,7 +182,7 @@ mod tests {
     #[test]
     fn form_key_belongs_to_one_session() {
         let reviewers = [known("alice").0];
-        let session = || Session::find(&kept(&opened(&reviewers[0])), &reviewers).expect("just opened");
+        let session = || Session::find(&kept(&opened(&reviewers[0])), &local(), &reviewers).expect("just opened");
         let (mine, yours) = (session(), session());
         assert!(mine.is_form_key(&mine.form_key()));
         assert!(!mine.is_form_key(&yours.form_key()));

@@ -44,7 +44,7 @@ fn open(known: &Known, address: &Address) -> Result<HeaderValue, Problem> {
 
 /// Takes the session away from the browser. A copy of its cookie stays good until its time is over.
 pub(crate) fn out(door: &Door, headers: &HeaderMap, address: &Address, body: &Bytes) -> Result<Response, Problem> {
-    if let Some(session) = door.session(headers) {
+    if let Some(session) = door.session(headers, address) {
         let key = only(body, "key").ok_or_else(Problem::invalid_form)?;
         if !session.is_form_key(&key) {
             return Err(Problem::new(StatusCode::FORBIDDEN, "wrong_form_key", "the form was not made for this session"));

@@ -91,3 +91,13 @@ async fn unusable_hosts_do_not_start() {
         assert!(matches!(&error, ServeError::InvalidHost { host: named } if &**named == host), "{error:?}");
     }
 }
+
+#[tokio::test]
+async fn names_have_one_spelling() {
+    let served = served_by(|server| server.reviewers(alice()).hosts(["tls.example:443", "[2001:DB8:0::1]:8443"])).await;
+    for (host, status) in [("tls.example", 200), ("tls.example:443", 200), ("tls.example:80", 403), ("[2001:db8::1]:8443", 200)]
+    {
+        let answer = served.as_owner_of(TOKEN, "GET", "/approvals/pending").header("Host", host).send().await;
+        assert_eq!(answer.status, status, "{host}");
+    }
+}

@@ -103,3 +103,36 @@ async fn health_follows_the_store() {
     tokio::time::pause();
     assert_eq!(healthz().await.status, 503, "a store that does not answer is not well");
 }
+
+/// Sends this again and again until the server takes no more, and reads nothing.
+async fn stuff(address: std::net::SocketAddr, request: &str) -> TcpStream {
+    let mut stream = TcpStream::connect(address).await.expect("it listens");
+    let requests = request.repeat(1_000);
+    while let Ok(sent) = timeout(Duration::from_millis(200), stream.write_all(requests.as_bytes())).await {
+        sent.expect("it reads");
+    }
+    stream
+}
+
+#[tokio::test]
+async fn client_that_never_reads_is_left() {
+    let served = served().await;
+    let mut stream = stuff(served.address, &format!("GET /style.css HTTP/1.1\r\nHost: {}\r\n\r\n", served.address)).await;
+    tokio::time::pause();
+    tokio::time::sleep(Duration::from_secs(120)).await;
+    // What the system had taken comes still; of what was asked for after it, nothing.
+    let mut read = 0;
+    let mut buffer = vec![0; 1 << 20];
+    let end = async { while let Ok(1..) = stream.read(&mut buffer).await.inspect(|some| read += some) {} };
+    timeout(Duration::from_secs(60), end).await.expect("the connection has ended");
+    assert!(read < 64 << 20, "{read} bytes");
+}
+
+#[tokio::test]
+async fn strangers_send_little() {
+    let served = served().await;
+    let answer = served.anonymous("POST", "/sign-in").form(&[("token", &"x".repeat(6_000))]).send().await;
+    assert_eq!((answer.status, &*answer.problem()), (413, "body_too_large"));
+    let answer = served.anonymous("GET", "/healthz").header("Cookie", &"x".repeat(1 << 20)).send().await;
+    assert_eq!(answer.status, 431);
+}

@@ -171,3 +171,23 @@ async fn router_alone_is_an_app() {
     window.open(&format!("/?token={ALICE}")).await;
     assert!(window.status() == 200 && window.page().contains("pay"), "{}", window.page());
 }
+
+/// The list of the router's own address leads on too, wherever that address is.
+#[tokio::test]
+async fn home_links_to_the_next_page() {
+    for prefix in ["", "/review", "/a/b", "/slash/"] {
+        let gate = gate();
+        let review = server(&gate).router().expect("good settings");
+        let address = serve(if prefix.is_empty() { review } else { shop().nest(prefix, review) }).await;
+        for _ in 0..101 {
+            ask(&gate).await;
+        }
+        let home = if prefix.is_empty() { "/" } else { prefix };
+        let answer = get_as(ALICE, address, home).await;
+        let link =
+            answer.header("link").and_then(|link| link.strip_prefix('<')?.strip_suffix(">; rel=\"next\"")).expect("more");
+        let next = resolve(home, link.trim_start_matches("./"));
+        let rest = get_as(ALICE, address, &next).await;
+        assert_eq!((rest.status, rest.json().as_array().map(Vec::len)), (200, Some(1)), "{home} leads to {next}");
+    }
+}

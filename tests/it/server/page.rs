@@ -254,3 +254,31 @@ async fn page_tells_what_was_decided() {
     assert!(at(past, "Rejected by") < at(past, "Allowed by the rule") && !past.contains('\u{202e}'));
     assert!(!page.contains("canary-7f3a") && !page.contains("<b>"));
 }
+
+/// I28: a page in memory is bounded, however large the calls are.
+#[tokio::test]
+async fn i28_large_calls_make_short_pages() {
+    let served = served().await;
+    for _ in 0..100 {
+        served.ask(Tool::named("pay"), json!({"note": "a\u{200b}".repeat(62 * 1024)})).await;
+    }
+    let browser = served.sign_in().await;
+    let (mut path, mut shown) = ("/page".to_owned(), 0);
+    loop {
+        let page = browser.page(&path).await;
+        assert!(page.len() < 16 << 20, "{} bytes", page.len());
+        shown += page.matches("<article").count();
+        let Some((_, after)) = page.split_once("href=\"page?after=") else { break };
+        path = format!("/page?after={}", after.split('"').next().expect("a cursor"));
+    }
+    assert_eq!(shown, 100, "all are reached");
+}
+
+/// Anybody can make a link to the page; it does not make up a vote.
+#[tokio::test]
+async fn link_does_not_make_up_a_vote() {
+    let served = served().await;
+    let request = served.ask_mail().await;
+    let page = served.sign_in().await.page(&format!("/page?about={}", request.id())).await;
+    assert!(page.contains("Nothing was decided about send_email") && !page.contains("Your approval"), "{page}");
+}

@@ -144,14 +144,16 @@ async fn other_pages_sign_nobody_in_or_out() {
 async fn sessions_do_not_outlive_their_reviewer() {
     let served = served().await;
     let answer = served.anonymous("POST", "/sign-in").form(&[("token", BOB)]).send().await;
-    let cookie = answer.header("set-cookie").and_then(|it| it.split(';').next()).expect("a session").to_owned();
+    let ticket = answer.header("set-cookie").and_then(|it| it.split(['=', ';']).nth(1)).expect("a session").to_owned();
+    // It comes back on the port that it had.
+    let cookie = |restarted: &Served| format!("approvals_{}={ticket}", restarted.address.port());
 
     let without_bob = team().into_iter().filter(|(reviewer, _)| reviewer.name() != "bob");
     let restarted = served_by(|server| server.reviewers(without_bob)).await;
-    let answer = restarted.anonymous("GET", "/approvals/pending").header("Cookie", &cookie).send().await;
+    let answer = restarted.anonymous("GET", "/approvals/pending").header("Cookie", &cookie(&restarted)).send().await;
     assert_eq!(answer.status, 401, "bob is no reviewer any more");
     let restarted = self::served().await;
-    let answer = restarted.anonymous("GET", "/approvals/pending").header("Cookie", &cookie).send().await;
+    let answer = restarted.anonymous("GET", "/approvals/pending").header("Cookie", &cookie(&restarted)).send().await;
     assert_eq!(answer.status, 200, "a restart alone signs nobody out");
 }
 
@@ -218,6 +220,14 @@ async fn t25_bad_settings_do_not_start() {
 }
 
 #[tokio::test]
+async fn nobody_decides_without_a_name() {
+    for name in ["", " "] {
+        let error = Server::new(gate()).reviewer(Reviewer::new(name)).router::<()>().expect_err("it stands in the record");
+        assert!(matches!(error, ServeError::NamelessReviewer), "{error:?}");
+    }
+}
+
+#[tokio::test]
 async fn settings_that_contradict_do_not_start() {
     let alice = || Reviewer::new("alice");
     let server = || Server::new(gate());
@@ -244,4 +254,19 @@ async fn near_misses_open_nothing() {
     }
     let answer: Value = served.as_owner_of(BOB, "GET", "/approvals/pending").send().await.json();
     assert_eq!(answer, json!([]));
+}
+
+/// Browsers send one server's cookies to another on the same host, whatever its port.
+#[tokio::test]
+async fn neighbours_sessions_do_not_count() {
+    let (one, two) = (served().await, served().await);
+    let sign_in = async |served: &Served, token: &str| {
+        let answer = served.anonymous("POST", "/sign-in").form(&[("token", token)]).send().await;
+        answer.header("set-cookie").and_then(|it| it.split(';').next()).expect("a session").to_owned()
+    };
+    let (alices, bobs) = (sign_in(&one, ALICE).await, sign_in(&two, BOB).await);
+    let page = async |cookies: &str| two.anonymous("GET", "/page").header("Cookie", cookies).send().await;
+    let answer = page(&format!("{alices}; {bobs}")).await;
+    assert!(answer.text().contains("<bdi>bob</bdi>"), "{}", answer.text());
+    assert_eq!(page(&alices).await.status, 401);
 }

@@ -286,3 +286,17 @@ async fn unknown_peers_are_refused() {
     let answer = crate::support::Call::new(seeing, "GET", "/review/approvals/pending").send().await;
     assert_eq!((answer.status, answer.json()), (200, json!([])));
 }
+
+/// An app may let other origins read its answers; what waits is not among them.
+#[tokio::test]
+async fn other_pages_read_nothing() {
+    let served = open().await;
+    for path in ["/approvals/pending", "/approvals", "/approvals/events", "/page"] {
+        for origin in ["http://evil.test", "null", "http://127.0.0.1:1"] {
+            let answer = served.anonymous("GET", path).header("Origin", origin).send().await;
+            assert_eq!((answer.status, &*answer.problem()), (403, "cross_site"), "{path} from {origin}");
+        }
+    }
+    let own = format!("http://{}", served.address);
+    assert_eq!(served.anonymous("GET", "/approvals/pending").header("Origin", &own).send().await.status, 200);
+}
