@@ -1,12 +1,16 @@
 //! [`ServeError`]: why a server does not start.
 
+use std::error::Error as _;
+use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 
 use approval_runtime::arguments::display;
 
 /// Why a server does not start. No message holds a token.
-#[derive(Debug, thiserror::Error)]
+///
+/// Its `Debug` is the message too, with its cause: a `main` that returns it prints what to do.
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum ServeError {
     /// Other machines could reach the address, and the server has no reviewers with tokens of their own.
@@ -86,4 +90,11 @@ pub enum ServeError {
     /// The system gives no random bytes, so there is no token.
     #[error("the system gives no random bytes for the reviewer's token")]
     Random(#[source] getrandom::Error),
+}
+
+impl fmt::Debug for ServeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")?;
+        self.source().map_or(Ok(()), |cause| write!(f, ": {cause}"))
+    }
 }

@@ -243,6 +243,18 @@ async fn readers_end_with_their_gate() {
     assert!(events.next().await.is_none() && run.next().await.is_none());
     assert!(gate.events().next().await.is_none());
 
+    // When whoever shuts it down gives up on a body that runs on.
+    let endless = |_| std::future::pending::<Result<(), Refusal>>();
+    let policy = || ApprovalPolicy::new().add_auto_approve_rule("pay", "all", |_: &Value| true);
+    let gate = builder().policy(policy()).build().unwrap();
+    let (mut events, mut run) = (gate.events(), gate.events().run("run-7"));
+    let mut body = Box::pin(gate.call(pay(), five(), endless));
+    assert!(tokio::time::timeout(Duration::from_secs(1), &mut body).await.is_err());
+    assert!(tokio::time::timeout(Duration::from_secs(1), gate.shutdown()).await.is_err());
+    let ends = async { while events.next().await.is_some() {} };
+    tokio::time::timeout(Duration::from_secs(60), ends).await.unwrap();
+    assert!(run.next().await.is_none());
+
     // Readers of one run come and go without each other.
     let (gate, _events, mut run) = make();
     drop(gate.events().run("run-7"));

@@ -61,7 +61,8 @@ impl Decoder {
     /// # Errors
     ///
     /// An [`Invalid`] as for [`Arguments::from_json`]. Decoding then refuses, with [`Invalid::UnknownField`], each field at
-    /// any depth that the type would pass over.
+    /// any depth that the type would pass over, but for those inside of `flatten`, `untagged` and `tag`: serde does not tell
+    /// which of these it passes over, so say `deny_unknown_fields` there.
     pub fn from_json(text: &[u8]) -> Result<Self, Invalid> {
         let written = strict::document(text, Writer::new(None, Slots::Refused))?;
         let arguments = serde_json::from_str(&written.text).expect("canonical text is JSON");

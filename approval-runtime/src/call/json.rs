@@ -82,8 +82,12 @@ impl ApprovalGate {
     /// Calls an annotated function by its name, with the JSON text of its arguments as a model wrote it.
     ///
     /// The function's attribute has to say `callable`. The text is read strictly: one object and nothing after it, no name
-    /// twice and no field that the function would pass over, at any depth. From there it is a call like any other: the
-    /// function is called in this gate's [`scope`](Self::scope), with the current [agent](crate::Agent).
+    /// twice and no field that the function would pass over, at any depth. Where serde sets fields aside before it knows their
+    /// type (`flatten`, `untagged`, `tag`) it does not say which it passes over: put `deny_unknown_fields` there. Such a field
+    /// reaches neither the reviewer nor the function.
+    ///
+    /// From there it is a call like any other: the function is called in this gate's [`scope`](Self::scope), with the current
+    /// [agent](crate::Agent).
     ///
     /// ```
     /// # #[cfg(feature = "macros")] mod tools {
