@@ -9,8 +9,9 @@ use std::time::Duration;
 use approval_runtime::RequestId;
 use axum::body::Bytes;
 use axum::extract::rejection::RawPathParamsRejection;
-use axum::extract::{DefaultBodyLimit, Extension, FromRequest, OriginalUri, RawPathParams, Request, State};
+use axum::extract::{DefaultBodyLimit, Extension, FromRequest, FromRequestParts, OriginalUri, RawPathParams, Request, State};
 use axum::http::header::{AUTHORIZATION, HeaderValue, LOCATION};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get, post};
@@ -60,6 +61,20 @@ pub(crate) fn router<S: Clone + Send + Sync + 'static>(door: Arc<Door>) -> Route
         .method_not_allowed_fallback(async || Problem::method_not_allowed())
         .layer(middleware::from_fn_with_state(Arc::clone(&door), guard::guard))
         .with_state(door)
+}
+
+/// The door, to who has shown that they may look. Without a credential there is nothing to read requests from.
+struct Admitted(Arc<Door>);
+
+impl FromRequestParts<Arc<Door>> for Admitted {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, door: &Arc<Door>) -> Result<Self, Problem> {
+        // The guard leaves the address; without it nobody is known.
+        let address = parts.extensions.get::<Address>().ok_or_else(Problem::no_credential)?;
+        door.who(&parts.headers, address)?;
+        Ok(Self(Arc::clone(door)))
+    }
 }
 
 /// Answers `GET /`: the page for those who read HTML, the array for those who do not.
@@ -124,42 +139,19 @@ async fn sign_out(
     sign_in::out(&door, &headers, &address, &form(request).await?)
 }
 
-async fn requests(
-    State(door): State<Arc<Door>>,
-    Extension(address): Extension<Address>,
-    uri: Uri,
-    headers: HeaderMap,
-) -> Result<Response, Problem> {
-    door.who(&headers, &address)?;
+async fn requests(Admitted(door): Admitted, uri: Uri) -> Result<Response, Problem> {
     lists::requests(&door, uri.query().unwrap_or_default()).await
 }
 
-async fn pending(
-    State(door): State<Arc<Door>>,
-    Extension(address): Extension<Address>,
-    uri: Uri,
-    headers: HeaderMap,
-) -> Result<Response, Problem> {
-    door.who(&headers, &address)?;
+async fn pending(Admitted(door): Admitted, uri: Uri) -> Result<Response, Problem> {
     lists::pending(&door, "", uri.query().unwrap_or_default()).await
 }
 
-async fn events(
-    State(door): State<Arc<Door>>,
-    Extension(address): Extension<Address>,
-    headers: HeaderMap,
-) -> Result<Response, Problem> {
-    door.who(&headers, &address)?;
+async fn events(Admitted(door): Admitted) -> Result<Response, Problem> {
     events::stream(&door)
 }
 
-async fn request(
-    State(door): State<Arc<Door>>,
-    Extension(address): Extension<Address>,
-    id: Id,
-    headers: HeaderMap,
-) -> Result<Response, Problem> {
-    door.who(&headers, &address)?;
+async fn request(Admitted(door): Admitted, id: Id) -> Result<Response, Problem> {
     api::request(&door, parse(id)?).await
 }
 
