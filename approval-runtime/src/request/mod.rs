@@ -248,12 +248,21 @@ impl fmt::Debug for Ask {
 }
 
 /// How and by whom a request was decided.
-#[derive(Clone, Debug, PartialEq, Eq)]
+///
+/// `Debug` shows no comment: a reviewer's words may quote an argument.
+#[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Decided {
     pub(crate) at: DateTime<Utc>,
     pub(crate) by: Arc<str>,
     pub(crate) comment: Option<Box<str>>,
     pub(crate) matched_rule: Option<Arc<str>>,
+}
+
+impl fmt::Debug for Decided {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { at, by, comment: _, matched_rule } = self;
+        f.debug_struct("Decided").field("at", at).field("by", by).field("matched_rule", matched_rule).finish_non_exhaustive()
+    }
 }
 
 /// What changes about a request. Each change makes a new one.
