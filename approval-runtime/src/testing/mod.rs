@@ -97,7 +97,7 @@ impl TestGate {
 
     /// Asks a closure, which sees what a reviewer would see, once for each call that asks and in that order.
     ///
-    /// It runs where the call runs, before the call waits. A closure that panics rejects the call and fails the test.
+    /// It runs where the call runs, before the call waits, and must not call the gate. A closure that panics rejects the call and fails the test.
     #[track_caller]
     pub fn reviewer(builder: ApprovalGateBuilder, reviewer: impl FnMut(&ApprovalRequest) -> Reply + Send + 'static) -> Self {
         Self::new(builder, Replies::Reviewer(Box::new(reviewer)))
