@@ -3,16 +3,17 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::Path;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use approval_runtime::arguments::Decoder;
 use approval_runtime::{
-    Agent, ApprovalGate, ApprovalPolicy, ApprovalStatus, CallError, Refusal, ToolReturn, requires_approval,
+    Agent, ApprovalGate, ApprovalPolicy, ApprovalStatus, CallError, Decision, EndedBecause, Refusal, ToolReturn,
+    requires_approval,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::tools::{approve, builder, gate, reject};
+use crate::tools::{alice, approve, builder, gate, pending, reject};
 
 #[derive(Debug, Serialize, Deserialize)]
 struct Address {
@@ -150,6 +151,40 @@ async fn i29_refusals_come_typed() {
     assert_eq!(returned.unwrap_err().code(), "rejected");
     let refusal: Result<(), Opaque> = ToolReturn::refused(Refusal::NoGate { tool: "x".into() });
     assert!(refusal.is_failure());
+}
+
+/// Also what is refused after somebody approved: by a rule that matches by then, or because an edit does not fit.
+#[tokio::test(start_paused = true)]
+async fn i29_late_refusals_come_typed() {
+    static DENIES: AtomicBool = AtomicBool::new(false);
+
+    #[requires_approval(callable, redact(pin))]
+    async fn unlocks(door: u8, pin: String) -> Result<String, Opaque> {
+        Ok(format!("{door} {pin}"))
+    }
+
+    let policy = ApprovalPolicy::new().add_deny_rule("unlocks", "not by night", |_: &Value| DENIES.load(Ordering::SeqCst));
+    let gate = builder().policy(policy).build().unwrap();
+    let call = || gate.call_json("unlocks", r#"{"door": 1, "pin": "0000"}"#);
+
+    let review = async {
+        let request = pending(&gate).await;
+        DENIES.store(true, Ordering::SeqCst);
+        gate.decide(request.id(), Decision::approve(alice(), request.digest())).await.unwrap();
+    };
+    let (returned, ()) = tokio::join!(call(), review);
+    assert!(matches!(returned, Err(CallError::Refused(Refusal::Cancelled { because: Some(EndedBecause::Policy), .. }))));
+    DENIES.store(false, Ordering::SeqCst);
+
+    // The secret is with the waiting call, so this edit is checked at the claim.
+    let review = async {
+        let request = pending(&gate).await;
+        let mut edit = request.arguments().to_value();
+        edit["door"] = json!("the left one");
+        gate.decide(request.id(), Decision::approve(alice(), request.digest()).edited_arguments(edit)).await.unwrap();
+    };
+    let (returned, ()) = tokio::join!(call(), review);
+    assert!(matches!(returned, Err(CallError::Refused(Refusal::Invalid { id: Some(_), .. }))), "{returned:?}");
 }
 
 /// What the body calls is another call, also where it is the same tool: its refusal is not this one's.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use approval_runtime::gate::MAX_PAGE;
 use approval_runtime::request::RequestId;
-use approval_runtime::store::{Query, StoreError, Write};
+use approval_runtime::store::{Cursor, Query, StoreError, Write};
 use approval_runtime::{
     ApprovalGate, ApprovalPolicy, ApprovalRequest, ApprovalStatus, ApprovalStore, BoxFuture, Decision, MemoryStore, NewRequest,
     Order, RequestQuery,
@@ -64,8 +64,75 @@ async fn pages_are_complete_and_ordered() {
     assert_eq!(read(&gate, &RequestQuery::new()).await, all, "a history comes newest first");
 }
 
+const STATUSES: [ApprovalStatus; 7] = [
+    ApprovalStatus::Pending,
+    ApprovalStatus::Approved,
+    ApprovalStatus::AutoApproved,
+    ApprovalStatus::Rejected,
+    ApprovalStatus::TimedOut,
+    ApprovalStatus::Cancelled,
+    ApprovalStatus::Expired,
+];
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
+
+    /// The index finds what a look at every request does, in any history, at any later time, written or not.
+    #[test]
+    fn i06_index_misses_nothing(
+        history in prop::collection::vec((0u8..5, 0usize..30), 1..60),
+        queries in prop::collection::vec((0i64..2_000, 0u8..128, any::<bool>(), 1usize..8, any::<bool>()), 12),
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+        runtime.block_on(async {
+            let store = Arc::new(MemoryStore::new().keep_ended(7));
+            let gate = builder().shared_store(Arc::<MemoryStore>::clone(&store)).build().unwrap();
+            let mut filed = Vec::new();
+            for (what, at) in history {
+                let id = filed.get(at % filed.len().max(1)).copied();
+                match (what, id) {
+                    (1, Some(id)) => {
+                        if let Ok(request) = gate.get_request(id).await {
+                            drop(gate.decide(id, Decision::approve(alice(), request.digest())).await);
+                        }
+                    }
+                    (2, Some(id)) => drop(gate.decide(id, Decision::reject(alice())).await),
+                    (3, Some(id)) => drop(gate.cancel(id, "operator").await),
+                    (4, _) => tokio::time::advance(Duration::from_secs(3 * at as u64)).await,
+                    _ => filed.push(gate.create_request(NewRequest::new(pay(), five())).await.unwrap().id()),
+                }
+            }
+            let now = store.now().await.unwrap();
+            let all = Query { namespace: "default".into(), at: now, ..Query::default() };
+            let everything = store.query(&all).await.unwrap();
+            for (seconds, mask, newest, limit, behind) in queries {
+                let at = now + TimeDelta::seconds(seconds);
+                let statuses: Vec<_> =
+                    STATUSES.into_iter().enumerate().filter(|(bit, _)| mask & (1 << bit) != 0).map(|(_, status)| status).collect();
+                let order = if newest { Order::NewestFirst } else { Order::OldestFirst };
+                let after = everything.get(limit).filter(|_| behind).map(Cursor::of);
+                let status = |request: &ApprovalRequest| match request.status() {
+                    ApprovalStatus::Pending if at >= request.expires_at() => ApprovalStatus::TimedOut,
+                    ApprovalStatus::Approved if request.execution().grant_expires_at.is_some_and(|end| at >= end) => {
+                        ApprovalStatus::Expired
+                    }
+                    status => status,
+                };
+                let mut expected = everything.clone();
+                expected.retain(|request| statuses.is_empty() || statuses.contains(&status(request)));
+                expected.retain(|request| {
+                    after.is_none_or(|after| if newest { Cursor::of(request) < after } else { Cursor::of(request) > after })
+                });
+                expected.sort_by_key(Cursor::of);
+                if newest {
+                    expected.reverse();
+                }
+                expected.truncate(limit);
+                let query = Query { statuses, at, order, after, limit: Some(limit), ..all.clone() };
+                assert_eq!(ids(&store.query(&query).await.unwrap()), ids(&expected), "{query:?}");
+            }
+        });
+    }
 
     /// Whatever happens between two pages: who is there throughout is shown once, and nobody twice.
     #[test]

@@ -19,6 +19,9 @@ async fn t25_other_machines_never_reach_it() {
         assert!(matches!(error, ServeError::OffLoopback { .. }), "{error:?}");
         assert!(error.to_string().contains("other machines") && error.to_string().contains("127.0.0.1"), "{error}");
     }
+    let several = ["127.0.0.1:0", "0.0.0.0:0"].map(|address| address.parse::<std::net::SocketAddr>().expect("an address"));
+    let error = server().bind(&several[..]).await.expect_err("one of them is open");
+    assert!(matches!(error, ServeError::OffLoopback { address } if address == several[1]), "{error:?}");
     for address in ["127.0.0.1:0", "127.0.0.2:0", "localhost:0"] {
         let bound = server().bind(address).await.expect(address);
         assert!(bound.address().ip().is_loopback());

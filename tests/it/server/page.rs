@@ -68,6 +68,22 @@ async fn form_decides_and_says_so() {
     }
 }
 
+/// A form that says one thing twice says nothing.
+#[tokio::test]
+async fn ambiguous_form_decides_nothing() {
+    let served = served().await;
+    let browser = served.sign_in().await;
+    let request = served.ask_mail().await;
+    let (key, digest) = (hidden(&browser.page("/").await, "key").to_owned(), request.digest().to_string());
+    let fields = [("key", &*key), ("digest", &*digest), ("decision", "reject")];
+    for again in [("decision", "approve"), ("decision", "reject"), ("digest", &*digest), ("key", &*key), ("reviewer", "bob")] {
+        let form = [&fields[..], &[again]].concat();
+        let answer = browser.call("POST", &decide_path(&request)).form(&form).send().await;
+        assert_eq!((answer.status, &*answer.problem()), (400, "invalid_form"), "{again:?}");
+    }
+    assert_eq!(served.gate.get_request(request.id()).await.expect("it is kept").version(), request.version());
+}
+
 #[tokio::test]
 async fn late_press_tells_what_happened() {
     let served = served().await;
