@@ -84,7 +84,7 @@ async fn billing() {
     screen::agent("is handed the money");
     process_payment(7.5, "Anna Berg").await;
     process_payment(240.0, "Anna Berg").await;
-    send_email("anna@example.org", "Your refund", "Dear Anna, 247.50 is on its way.").await;
+    send_email("anna@example.org", "Your complaint", "Dear Anna, you hear from us soon.").await;
 }
 
 #[tokio::main(flavor = "current_thread")]
