@@ -16,10 +16,12 @@ use std::sync::Arc;
 /// assert_eq!(billing.chain().collect::<Vec<_>>(), ["triage", "billing"]);
 /// assert_eq!(billing.principal(), Some("alice"));
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(transparent)]
 pub struct Agent(Arc<Facts>);
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Facts {
     name: Box<str>,
     /// The agents before this one, the origin first.

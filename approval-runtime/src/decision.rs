@@ -59,7 +59,7 @@ impl Reviewer {
 }
 
 /// Yes or no.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Answer {
     /// The call may run.
@@ -159,7 +159,7 @@ pub struct Vote {
     /// What they said.
     pub decision: Answer,
     /// Through which door.
-    pub door: &'static str,
+    pub door: Arc<str>,
     /// The digest of the arguments the vote is about.
     pub digest: Digest,
     /// When, on the store's clock, in UTC.

@@ -90,6 +90,13 @@ pub enum Refusal {
         /// The request.
         id: RequestId,
     },
+    /// The tool is no longer the one that was approved: its arguments, effect, approvers or quorum changed.
+    Unrunnable {
+        /// The tool.
+        tool: Box<str>,
+        /// The request, which nobody can start; it expires.
+        id: RequestId,
+    },
     /// What the call is about changed since it was approved.
     StaleTarget {
         /// The tool.
@@ -218,6 +225,7 @@ impl Refusal {
             Self::Indeterminate { .. } => "indeterminate",
             Self::AlreadyExecuted { .. } => "already_executed",
             Self::DigestMismatch { .. } => "digest_mismatch",
+            Self::Unrunnable { .. } => "unrunnable",
             Self::StaleTarget { .. } => "stale_target",
             Self::Frozen { .. } => "frozen",
             Self::TooManyPending { .. } => "too_many_pending",
@@ -245,6 +253,7 @@ impl Refusal {
             | Self::Indeterminate { id, .. }
             | Self::AlreadyExecuted { id, .. }
             | Self::DigestMismatch { id, .. }
+            | Self::Unrunnable { id, .. }
             | Self::StaleTarget { id, .. }
             | Self::RecentlyRejected { id, .. }
             | Self::NotDelivered { id, .. } => Some(*id),
@@ -275,6 +284,7 @@ impl Refusal {
             | Self::Indeterminate { tool, .. }
             | Self::AlreadyExecuted { tool, .. }
             | Self::DigestMismatch { tool, .. }
+            | Self::Unrunnable { tool, .. }
             | Self::StaleTarget { tool, .. }
             | Self::Frozen { tool, .. }
             | Self::TooManyPending { tool, .. }
@@ -340,6 +350,7 @@ impl fmt::Display for Refusal {
             }
             Self::AlreadyExecuted { id, .. } => write!(f, "has run already as request {id}; its approval is used up."),
             Self::DigestMismatch { .. } => f.write_str("was not run: its arguments are not the approved ones."),
+            Self::Unrunnable { .. } => f.write_str("was not run: the tool changed since the call was approved; call it anew."),
             Self::StaleTarget { .. } => f.write_str("was not run: what it is about changed since it was approved."),
             Self::Frozen { .. } => f.write_str("was not run: it is frozen for now."),
             Self::TooManyPending { limit, .. } => {
@@ -376,6 +387,39 @@ impl Error for Refusal {
             Self::Unavailable { source, .. } => Some(&**source),
             _ => None,
         }
+    }
+}
+
+/// Why a call goes no further.
+#[derive(Clone, Debug)]
+pub(crate) enum Stop {
+    /// It does not run.
+    Refused(Refusal),
+    /// It ran before, and this is what it returned, as JSON text.
+    Recorded {
+        /// How it would be refused, if the text cannot be read back.
+        otherwise: Refusal,
+        /// The text.
+        result: Arc<str>,
+    },
+}
+
+impl Stop {
+    /// Says why a request that ended, or that somebody else runs, gives this call nothing to run.
+    pub(crate) fn of(request: &ApprovalRequest) -> Self {
+        let (refusal, execution) = (Refusal::of(request), request.execution());
+        match &execution.result {
+            Some(result) if execution.state == ExecutionState::Executed => {
+                Self::Recorded { otherwise: refusal, result: Arc::clone(result) }
+            }
+            _ => Self::Refused(refusal),
+        }
+    }
+}
+
+impl From<Refusal> for Stop {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
     }
 }
 

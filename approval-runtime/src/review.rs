@@ -52,6 +52,12 @@ pub enum DecideError {
         /// Who tried.
         reviewer: Box<str>,
     },
+    /// How the call ended is known, or it has not started: there is nothing to settle.
+    #[error("how approval request `{}` ended is known, or it has not started: it is {}, and {}", request.id(), request.status(), request.execution().state)]
+    NotIndeterminate {
+        /// The request as it is.
+        request: Box<ApprovalRequest>,
+    },
     /// The edited arguments are not what the tool takes.
     #[error("the edited arguments cannot be used: {0}")]
     InvalidEdit(#[source] Invalid),
@@ -75,6 +81,7 @@ impl DecideError {
             Self::DigestMismatch { .. } => "digest_mismatch",
             Self::NotAllowed { .. } => "not_allowed",
             Self::SelfReview { .. } => "self_review",
+            Self::NotIndeterminate { .. } => "not_indeterminate",
             Self::InvalidEdit(_) => "invalid_edit",
             Self::Unavailable(_) => "unavailable",
         }

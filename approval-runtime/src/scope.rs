@@ -6,7 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::agent::Agent;
 use crate::gate::ApprovalGate;
-use crate::refusal::Refusal;
+use crate::refusal::{Refusal, Stop};
+use crate::request::ApprovalRequest;
 use crate::tool::Tool;
 
 #[derive(Clone, Debug, Default)]
@@ -14,6 +15,28 @@ pub(crate) struct Scope {
     pub(crate) gate: Option<ApprovalGate>,
     pub(crate) agent: Option<Agent>,
     pub(crate) by_name: Option<Arc<ByName>>,
+    pub(crate) resuming: Option<Arc<Resuming>>,
+}
+
+/// A call that was approved already, on its way into the annotated function: the first call of that function takes it.
+#[derive(Debug)]
+pub(crate) struct Resuming {
+    tool: &'static Tool,
+    request: Mutex<Option<ApprovalRequest>>,
+}
+
+impl Resuming {
+    pub(crate) const fn new(tool: &'static Tool, request: ApprovalRequest) -> Self {
+        Self { tool, request: Mutex::new(Some(request)) }
+    }
+
+    /// Takes the request, if a call of `tool` is the one that it is for.
+    pub(crate) fn take_for(&self, tool: &Tool) -> Option<ApprovalRequest> {
+        if !std::ptr::eq(self.tool, tool) {
+            return None;
+        }
+        self.request.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
 }
 
 /// A call by name on its way into the annotated function, whose return type may hide that it was refused: so the refusal is
@@ -49,10 +72,12 @@ impl ByName {
     }
 
     /// Keeps the refusal that `call` ends with, if it does.
-    pub(crate) async fn watch<T>(&self, call: impl Future<Output = Result<T, Refusal>>) -> Result<T, Refusal> {
-        call.await.inspect_err(|refusal| {
+    pub(crate) async fn watch<T>(&self, call: impl Future<Output = Result<T, Stop>>) -> Result<T, Stop> {
+        call.await.inspect_err(|stop| {
             let mut told = self.told();
-            if !matches!(*told, Told::Started) {
+            if let Stop::Refused(refusal) = stop
+                && !matches!(*told, Told::Started)
+            {
                 *told = Told::Refused(refusal.clone());
             }
         })
@@ -114,6 +139,23 @@ impl ApprovalGate {
         entering(inside, future)
     }
 
+    /// As [`scope_by_name`](Self::scope_by_name), for a call that was approved already.
+    pub(crate) fn scope_resuming<F: Future>(
+        &self,
+        by_name: Arc<ByName>,
+        resuming: Arc<Resuming>,
+        future: F,
+    ) -> impl Future<Output = F::Output> + use<F> {
+        let gate = self.clone();
+        let inside = move |outer: Scope| Scope {
+            gate: Some(gate.clone()),
+            by_name: Some(Arc::clone(&by_name)),
+            resuming: Some(Arc::clone(&resuming)),
+            ..outer
+        };
+        entering(inside, future)
+    }
+
     /// Returns the gate that calls made here would go to: that of the scope, else the installed one.
     #[must_use]
     pub fn current() -> Option<Self> {
@@ -168,7 +210,7 @@ mod tests {
     /// I29: an attribute around the function may try again; what ran was not refused.
     #[tokio::test]
     async fn i29_last_attempt_counts() {
-        let refused = || ready(Err::<(), _>(Refusal::NoGate { tool: "x".into() }));
+        let refused = || ready(Err::<(), Stop>(Refusal::NoGate { tool: "x".into() }.into()));
         let tool: &'static Tool = Box::leak(Box::new(Tool::named("x")));
         let by_name = ByName::new(tool);
         let _ = by_name.watch(refused()).await;

@@ -1,10 +1,15 @@
 //! [`Tool`]: the static facts of a function that waits for approval, and the registry of annotated functions.
 
+mod facts;
+
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use serde_json::Value;
+
+pub use self::facts::Argument;
+use self::facts::{Declared, Facts, Name, Names};
 
 use crate::arguments::{Decoder, Digest, Invalid};
 use crate::boxed::BoxFuture;
@@ -16,7 +21,7 @@ pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(300);
 pub const MAX_TIMEOUT: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
 /// What is at stake when a tool runs. Reviewers see it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Effect {
@@ -46,65 +51,6 @@ impl fmt::Display for Effect {
     }
 }
 
-/// One argument of an annotated function: its name, and its type as written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
-pub struct Argument {
-    name: &'static str,
-    type_name: &'static str,
-}
-
-impl Argument {
-    #[doc(hidden)]
-    #[must_use]
-    pub const fn new(name: &'static str, type_name: &'static str) -> Self {
-        Self { name, type_name }
-    }
-
-    /// Returns the name that the argument has in the captured JSON.
-    #[must_use]
-    pub const fn name(&self) -> &'static str {
-        self.name
-    }
-
-    /// Returns the argument's type as the annotated function writes it.
-    #[must_use]
-    pub const fn type_name(&self) -> &'static str {
-        self.type_name
-    }
-}
-
-/// Text that is either in the binary or shared.
-#[derive(Clone, Debug)]
-enum Name {
-    Static(&'static str),
-    Shared(Arc<str>),
-}
-
-/// A list of texts that is either in the binary or shared.
-#[derive(Clone, Debug)]
-enum Names {
-    Static(&'static [&'static str]),
-    Shared(Arc<[Box<str>]>),
-}
-
-impl Names {
-    fn iter(&self) -> impl Iterator<Item = &str> {
-        let (fixed, shared): (&[&'static str], &[Box<str>]) = match self {
-            Self::Static(names) => (names, &[]),
-            Self::Shared(names) => (&[], names),
-        };
-        fixed.iter().copied().chain(shared.iter().map(AsRef::as_ref))
-    }
-
-    fn shared<I, S>(names: I) -> Self
-    where
-        I: IntoIterator<Item = S>,
-        S: Into<Box<str>>,
-    {
-        Self::Shared(names.into_iter().map(Into::into).collect())
-    }
-}
-
 /// Decodes the arguments as the tool's body would and drops the result.
 type Check = fn(&mut Decoder) -> Result<(), Invalid>;
 
@@ -116,7 +62,7 @@ pub type Decodes = fn(&mut Decoder, &'static str) -> Result<(), Invalid>;
 
 /// Calls the annotated function with arguments out of a decoder. The future gives what it returned as JSON, or what it failed
 /// with.
-type Invoke = fn(&mut Decoder) -> Result<BoxFuture<'static, Result<Value, Box<str>>>, Invalid>;
+pub(crate) type Invoke = fn(&mut Decoder) -> Result<BoxFuture<'static, Result<Value, Box<str>>>, Invalid>;
 
 /// The facts about a tool that do not change from call to call.
 ///
@@ -137,20 +83,22 @@ type Invoke = fn(&mut Decoder) -> Result<BoxFuture<'static, Result<Value, Box<st
 pub struct Tool {
     name: Name,
     location: Option<(&'static str, u32)>,
-    arguments: &'static [Argument],
-    not_reviewed: &'static [&'static str],
+    arguments: Declared,
+    not_reviewed: Names,
     redact: Names,
     timeout: Duration,
     max_wait: Option<Duration>,
     effect: Option<Effect>,
     approvers: Names,
     quorum: u32,
-    auto_approve: Option<&'static str>,
+    auto_approve: Option<Name>,
+    callable: bool,
     resumable: bool,
     record: bool,
     check: Option<Check>,
     invoke: Option<Invoke>,
     fingerprint: OnceLock<Digest>,
+    facts: OnceLock<Box<str>>,
     fields: OnceLock<Box<[Field]>>,
 }
 
@@ -173,20 +121,22 @@ impl Tool {
         Self {
             name: Name::Static(name),
             location: None,
-            arguments: &[],
-            not_reviewed: &[],
-            redact: Names::Static(&[]),
+            arguments: Declared::Static(&[]),
+            not_reviewed: Names::NONE,
+            redact: Names::NONE,
             timeout: DEFAULT_TIMEOUT,
             max_wait: None,
             effect: None,
-            approvers: Names::Static(&[]),
+            approvers: Names::NONE,
             quorum: 1,
             auto_approve: None,
+            callable: false,
             resumable: false,
             record: false,
             check: None,
             invoke: None,
             fingerprint: OnceLock::new(),
+            facts: OnceLock::new(),
             fields: OnceLock::new(),
         }
     }
@@ -255,10 +205,7 @@ impl Tool {
     /// Returns the tool's name.
     #[must_use]
     pub fn name(&self) -> &str {
-        match &self.name {
-            Name::Static(name) => name,
-            Name::Shared(name) => name,
-        }
+        self.name.as_str()
     }
 
     /// Returns file and line of the annotated function.
@@ -268,21 +215,18 @@ impl Tool {
     }
 
     /// Returns the captured arguments in the order the function declares them; none for a tool without an annotation.
-    #[must_use]
-    pub const fn arguments(&self) -> &'static [Argument] {
-        self.arguments
+    pub fn arguments(&self) -> impl Iterator<Item = Argument<'_>> {
+        self.arguments.iter()
     }
 
     /// Returns the names of the arguments that reviewers do not see, or that run as they are when the body starts.
-    #[must_use]
-    pub const fn not_reviewed(&self) -> &'static [&'static str] {
-        self.not_reviewed
+    pub fn not_reviewed(&self) -> impl Iterator<Item = &str> {
+        self.not_reviewed.iter()
     }
 
     /// Returns the arguments that are shown and run as they are when the body starts.
-    pub(crate) fn live_arguments(&self) -> impl Iterator<Item = &'static str> {
-        let is_shown = |name: &&&str| self.arguments.iter().any(|argument| argument.name == **name);
-        self.not_reviewed.iter().filter(is_shown).copied()
+    pub(crate) fn live_arguments(&self) -> impl Iterator<Item = &str> {
+        self.not_reviewed().filter(|name| self.arguments().any(|argument| argument.name() == *name))
     }
 
     /// Returns the dotted paths that are redacted.
@@ -324,14 +268,14 @@ impl Tool {
 
     /// Returns the source text of the attribute's `auto_approve` rule.
     #[must_use]
-    pub const fn auto_approve(&self) -> Option<&'static str> {
-        self.auto_approve
+    pub fn auto_approve(&self) -> Option<&str> {
+        self.auto_approve.as_ref().map(Name::as_str)
     }
 
     /// Says whether [`ApprovalGate::call_json`](crate::ApprovalGate::call_json) can call it.
     #[must_use]
     pub const fn is_callable(&self) -> bool {
-        self.invoke.is_some()
+        self.callable
     }
 
     /// Says whether another process may finish an approved call.
@@ -355,13 +299,18 @@ impl Tool {
         *self.fingerprint.get_or_init(|| {
             let facts = serde_json::json!({
                 "name": self.name(),
-                "arguments": self.arguments,
+                "arguments": self.arguments().collect::<Vec<_>>(),
                 "effect": self.stake(),
                 "approvers": self.named_approvers().collect::<Vec<_>>(),
                 "quorum": self.quorum,
             });
             Digest::of(facts.to_string().as_bytes())
         })
+    }
+
+    /// Returns everything about the tool that records keep, as JSON.
+    pub(crate) fn facts(&self) -> &str {
+        self.facts.get_or_init(|| Facts::of(self).to_json())
     }
 
     /// Decodes `arguments` as the body would, where the attribute left a way to; `None` where it could not.
@@ -404,8 +353,9 @@ impl Tool {
     }
 
     #[must_use]
-    pub const fn with_arguments(mut self, arguments: &'static [Argument]) -> Self {
-        self.arguments = arguments;
+    pub const fn with_arguments(mut self, arguments: &'static [Argument<'static>]) -> Self {
+        // `forget`, because a destructor cannot run in a constant; what is forgotten, here and below, is borrowed.
+        std::mem::forget(std::mem::replace(&mut self.arguments, Declared::Static(arguments)));
         self
     }
 
@@ -427,7 +377,6 @@ impl Tool {
 
     #[must_use]
     pub const fn with_approvers(mut self, approvers: &'static [&'static str]) -> Self {
-        // `forget`, because a destructor cannot run in a constant; what is forgotten is `Names::Static`.
         std::mem::forget(std::mem::replace(&mut self.approvers, Names::Static(approvers)));
         self
     }
@@ -440,7 +389,7 @@ impl Tool {
 
     #[must_use]
     pub const fn with_not_reviewed(mut self, names: &'static [&'static str]) -> Self {
-        self.not_reviewed = names;
+        std::mem::forget(std::mem::replace(&mut self.not_reviewed, Names::Static(names)));
         self
     }
 
@@ -452,7 +401,13 @@ impl Tool {
 
     #[must_use]
     pub const fn with_auto_approve(mut self, source: &'static str) -> Self {
-        self.auto_approve = Some(source);
+        std::mem::forget(std::mem::replace(&mut self.auto_approve, Some(Name::Static(source))));
+        self
+    }
+
+    #[must_use]
+    pub const fn with_callable(mut self) -> Self {
+        self.callable = true;
         self
     }
 
@@ -486,6 +441,14 @@ impl Tool {
 pub(crate) enum ToolRef {
     Static(&'static Tool),
     Shared(Arc<Tool>),
+}
+
+impl ToolRef {
+    /// Returns the tool of these facts: the annotated function of this binary if it is the same to the letter, else the tool
+    /// as it was.
+    pub(crate) fn of_facts(json: &str) -> Option<Self> {
+        facts::known(json)
+    }
 }
 
 impl std::ops::Deref for ToolRef {

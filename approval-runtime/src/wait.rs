@@ -18,6 +18,8 @@ pub(crate) type Hint = Option<ApprovalRequest>;
 struct Entry {
     waiters: Waiters,
     check: Check,
+    /// How many of the waiters are calls; the others look after deadlines.
+    calls: u32,
 }
 
 #[derive(Debug)]
@@ -78,18 +80,32 @@ fn lock(shard: &'static Mutex<Shard>) -> MutexGuard<'static, Shard> {
 pub(crate) struct Waiter {
     id: RequestId,
     receiver: Option<oneshot::Receiver<Hint>>,
+    is_call: bool,
 }
 
 impl Waiter {
+    /// Registers a call, which knows how the request's arguments decode.
     pub(crate) fn register(id: RequestId, check: Check) -> Self {
+        Self::enter(id, check, true)
+    }
+
+    /// Registers somebody who looks after the request's deadlines.
+    pub(crate) fn register_watching(id: RequestId) -> Self {
+        Self::enter(id, Check::Unknown, false)
+    }
+
+    fn enter(id: RequestId, check: Check, is_call: bool) -> Self {
         let (sender, receiver) = oneshot::channel();
         let mut shard = shard(id);
+        let calls = u32::from(is_call);
         let entry = match shard.remove(&id) {
-            None => Entry { waiters: Waiters::One(sender), check },
-            Some(entry) => Entry { waiters: entry.waiters.add(sender), check: entry.check.or(check) },
+            None => Entry { waiters: Waiters::One(sender), check, calls },
+            Some(entry) => {
+                Entry { waiters: entry.waiters.add(sender), check: entry.check.or(check), calls: entry.calls + calls }
+            }
         };
         shard.insert(id, entry);
-        Self { id, receiver: Some(receiver) }
+        Self { id, receiver: Some(receiver), is_call }
     }
 
     /// Polls for the next hint; after one, register anew.
@@ -106,7 +122,10 @@ impl Drop for Waiter {
         let Some(receiver) = self.receiver.take() else { return };
         drop(receiver);
         let mut shard = shard(self.id);
-        if shard.get_mut(&self.id).is_some_and(|entry| entry.waiters.leave()) {
+        let Some(entry) = shard.get_mut(&self.id) else { return };
+        // Somebody who was woken is no longer in the table, and may leave one that was made since.
+        entry.calls = entry.calls.saturating_sub(self.is_call.into());
+        if entry.waiters.leave() {
             shard.remove(&self.id);
         }
     }
@@ -125,6 +144,24 @@ pub(crate) fn wake_all() {
     for shard in TABLE.iter() {
         let entries = std::mem::take(&mut *lock(shard));
         entries.into_values().for_each(|entry| entry.waiters.send(&None));
+    }
+}
+
+/// Says whether a call of this process waits for the request.
+pub(crate) fn is_awaited(id: RequestId) -> bool {
+    shard(id).get(&id).is_some_and(|entry| entry.calls > 0)
+}
+
+/// Says whether anybody of this process waits for the request.
+pub(crate) fn is_watched(id: RequestId) -> bool {
+    shard(id).contains_key(&id)
+}
+
+/// Makes whoever waits for this request look again.
+pub(crate) fn look(id: RequestId) {
+    let entry = shard(id).remove(&id);
+    if let Some(entry) = entry {
+        entry.waiters.send(&None);
     }
 }
 

@@ -115,6 +115,11 @@ impl Arguments {
         Ok(Self::new(text, written.has_slots))
     }
 
+    /// Takes a canonical text out of a store that has checked that it is what was written.
+    pub(crate) fn stored(canonical: &str, redacted: bool) -> Self {
+        Self::new(canonical.into(), redacted)
+    }
+
     /// Makes the arguments that a reviewer's edit asks for in place of these.
     ///
     /// `edit` is the whole object. A slot may stand where it stood, and means that the secret is

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::Asked;
 use crate::agent::Agent;
-use crate::arguments::{Capture, Captured, Decoder, Hidden, Invalid};
+use crate::arguments::{Arguments, Capture, Captured, Decoder, Digest, Hidden, Invalid};
 use crate::boxed::BoxFuture;
 use crate::check::{Check, Fields};
 use crate::gate::{ApprovalGate, Asking};
@@ -135,9 +135,11 @@ impl<'a> Capturing<'a> {
         let Captured { arguments, hidden } = captured;
         let reason = self.reason.map(|words| reason(words, hidden.as_deref()));
         let call_id = self.call_id.or_else(|| self.agent.and_then(Agent::call).map(Into::into));
+        let key = key(self.agent, call_id.as_deref(), self.tool.name(), &arguments);
         Ok(Asked {
             gate: self.gate.clone(),
             asking: Asking {
+                key,
                 id: RequestId::random(),
                 tool: self.tool.clone(),
                 arguments,
@@ -154,6 +156,14 @@ impl<'a> Capturing<'a> {
             annotated: self.annotated,
         })
     }
+}
+
+/// Returns what makes another call the same as this one, where the caller names run and call.
+fn key(agent: Option<&Agent>, call_id: Option<&str>, tool: &str, arguments: &Arguments) -> Option<Box<Digest>> {
+    let (agent, call_id) = (agent?, call_id?);
+    let parts = (agent.run()?, call_id, agent.principal(), tool, arguments.digest());
+    let text = serde_json::to_vec(&parts).expect("texts have a JSON form");
+    Some(Box::new(Digest::of(&text)))
 }
 
 fn describe(error: &Invalid) -> Box<str> {

@@ -8,7 +8,7 @@ use super::capturing;
 use super::waiting::watch;
 use crate::agent::Agent;
 use crate::arguments::{Capture, Captured};
-use crate::gate::{ApprovalGate, Asking};
+use crate::gate::{ApprovalGate, Asking, Opened};
 use crate::policy::{Judgement, Ruling};
 use crate::refusal::Refusal;
 use crate::request::{ApprovalRequest, ApprovalStatus, RequestId, Verdict};
@@ -54,8 +54,8 @@ impl NewRequest {
 impl ApprovalGate {
     /// Makes a request that no call waits for: for programs that wait in another way, by reading it or by its events.
     ///
-    /// Deny rules hold; allow rules are not asked. The gate runs nothing for such a request: an approval of it ends unused after
-    /// 15 minutes, and the record says `expired`.
+    /// Deny rules hold; allow rules are not asked. The gate runs nothing for such a request by itself: an approval of it that
+    /// nobody [resumes](Self::resume) ends unused after 15 minutes, and the record says `expired`.
     ///
     /// # Errors
     /// [`Refusal::Rejected`] by a deny rule, [`Refusal::Unrepresentable`], [`Refusal::TooManyPending`],
@@ -74,15 +74,28 @@ impl ApprovalGate {
         let reason = reason.map(|words| capturing::reason(words, hidden.as_deref()));
         let ruling = self.ruling(agent.as_ref(), tool.name());
         let (verdict, policy_version) = match ruling {
-            Ruling::Pass => (Verdict::Ask, 0),
+            Ruling::Pass => (Verdict::Ask { waiter: None }, 0),
             Ruling::Judge(rules) => match rules.judge(&tool, &arguments.to_value(), None) {
                 Judgement::Deny(rule) => (Verdict::Deny { rule }, rules.version()),
-                Judgement::Ask | Judgement::Allow(_) => (Verdict::Ask, rules.version()),
+                Judgement::Ask | Judgement::Allow(_) => (Verdict::Ask { waiter: None }, rules.version()),
             },
         };
         let call_id = agent.as_ref().and_then(Agent::call).map(Into::into);
-        let asking = Asking { id: RequestId::random(), tool: tool.clone(), arguments, agent, call_id, reason, policy_version };
-        let request = self.open(asking, verdict).await?;
+        let asking = Asking {
+            id: RequestId::random(),
+            tool: tool.clone(),
+            arguments,
+            agent,
+            call_id,
+            reason,
+            policy_version,
+            key: None,
+        };
+        let request = match self.open(asking, verdict).await? {
+            Opened::New(request) => request,
+            // It has no key, and ids are random.
+            Opened::Before(id) => return Err(Refusal::AlreadyExecuted { tool: tool.name().into(), id }),
+        };
         if request.status() == ApprovalStatus::Pending {
             watch(self, request.id());
         }

@@ -136,7 +136,7 @@ impl ApprovalGate {
             let nearest = self.nearest_callable(&tool);
             return Err(Refusal::UnknownTool { tool, nearest });
         };
-        let (&ToolRef::Static(tool), Some(invoke)) = (tool, tool.invoke()) else {
+        let (&ToolRef::Static(tool), Some(invoke)) = (tool, tool.invoke().filter(|_| tool.is_callable())) else {
             return Err(Refusal::NotCallable { tool: tool.name().into() });
         };
         let called = Decoder::from_json(arguments).and_then(|mut decoder| invoke(&mut decoder));

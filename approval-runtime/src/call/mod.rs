@@ -1,9 +1,11 @@
 //! The path of one call: route, capture, judge, write, tell, wait, claim, run, record. Every body starts here and nowhere else.
 
 mod capturing;
+mod execution;
 mod file;
 mod json;
 mod permit;
+mod resume;
 mod running;
 mod start;
 mod waiting;
@@ -15,20 +17,22 @@ use std::sync::Arc;
 use serde_json::Value;
 
 pub use self::capturing::{Capturing, IntoCallId};
+pub use self::execution::Execution;
 pub use self::file::NewRequest;
 pub use self::json::{CallError, Returned};
+pub use self::resume::{Recovery, ResumeError};
 use self::running::Approving;
-pub use self::running::{Captured, Gated, Returns, Running};
+pub use self::running::{Captured, Gated, Record, Returns, Running};
 use self::start::{Approved, What};
 use self::waiting::{file, wait_for};
 use crate::agent::Agent;
 use crate::arguments::{Decoder, Hidden};
 use crate::boxed::BoxFuture;
 use crate::check::Check;
-use crate::gate::{ApprovalGate, Asking};
+use crate::gate::{ApprovalGate, Asking, Opened};
 use crate::policy::{Judgement, Ruling};
 use crate::refusal::{Refusal, ToolReturn};
-use crate::request::Verdict;
+use crate::request::{ApprovalRequest, Verdict};
 use crate::scope::{self, ByName};
 use crate::tool::{Tool, ToolRef};
 
@@ -44,6 +48,8 @@ struct Routed {
     tool: ToolRef,
     agent: Option<Agent>,
     by_name: Option<Arc<ByName>>,
+    /// It was approved already.
+    approved: Option<ApprovalRequest>,
 }
 
 /// Finds the gate and asks whether the tool passes; allocates nothing when it does.
@@ -55,12 +61,15 @@ pub fn route(tool: &'static Tool, gate: Option<&ApprovalGate>, agent: Option<Age
         let gate = gate.or_else(|| scope.and_then(|scope| scope.gate.as_ref())).or_else(|| ApprovalGate::installed());
         let agent = agent.as_ref().or(scope_agent);
         let by_name = scope.and_then(|scope| scope.by_name.as_ref()).filter(|by_name| by_name.is_call_of(tool));
+        let approved = scope.and_then(|scope| scope.resuming.as_ref()).and_then(|resuming| resuming.take_for(tool));
         match gate {
+            // Whatever the policy says by now: there is one start, and it has to be claimed.
+            _ if approved.is_some() => call(gate, ToolRef::Static(tool), agent, scope_agent, by_name, approved),
             Some(gate) if matches!(gate.ruling(agent, tool.name()), Ruling::Pass) => {
                 by_name.into_iter().for_each(|by_name| by_name.start());
                 Route(None)
             }
-            _ => call(gate, ToolRef::Static(tool), agent, scope_agent, by_name),
+            _ => call(gate, ToolRef::Static(tool), agent, scope_agent, by_name, None),
         }
     })
 }
@@ -72,9 +81,10 @@ fn call(
     agent: Option<&Agent>,
     outer: Option<&Agent>,
     by_name: Option<&Arc<ByName>>,
+    approved: Option<ApprovalRequest>,
 ) -> Route {
     let agent = agent.map(|agent| agent.clone().inside(outer));
-    Route(Some(Box::new(Routed { gate: gate.cloned(), tool, agent, by_name: by_name.cloned() })))
+    Route(Some(Box::new(Routed { gate: gate.cloned(), tool, agent, by_name: by_name.cloned(), approved })))
 }
 
 impl ApprovalGate {
@@ -115,7 +125,7 @@ impl ApprovalGate {
         let agent = Agent::current();
         let route = match self.ruling(agent.as_ref(), tool.name()) {
             Ruling::Pass => Route(None),
-            Ruling::Judge(_) => call(Some(self), tool, agent.as_ref(), None, None),
+            Ruling::Judge(_) => call(Some(self), tool, agent.as_ref(), None, None, None),
         };
         route
             .with(arguments)
@@ -152,7 +162,11 @@ impl<V> Called<V> {
     #[inline]
     pub fn capture(self, capture: impl FnOnce(&mut Capturing<'_>, V)) -> Captured<V> {
         let Self { route, values } = self;
-        let Some(call) = route.0 else { return Captured::passes(values) };
+        let Some(mut call) = route.0 else { return Captured::passes(values) };
+        if let (Some(request), Some(gate)) = (call.approved.take(), call.gate.clone()) {
+            // What was approved is on the record; these values were only made to get here.
+            return Captured::waits(call.watched(Box::pin(ready(Ok(Box::new(Approved::resumed(gate, request)))))));
+        }
         let redact: Vec<_> = call.tool.redacted_paths().collect();
         let asked = match call.capturing(&redact) {
             Ok(mut capturing) => {
@@ -176,8 +190,12 @@ impl Routed {
     fn approving(self, asked: Result<Asked, Refusal>) -> Approving {
         let approving = match asked {
             Ok(asked) => asked.approved(),
-            Err(refusal) => Box::pin(ready(Err(refusal))),
+            Err(refusal) => Box::pin(ready(Err(refusal.into()))),
         };
+        self.watched(approving)
+    }
+
+    fn watched(self, approving: Approving) -> Approving {
         match self.by_name {
             None => approving,
             Some(by_name) => Box::pin(async move {
@@ -206,12 +224,15 @@ impl Asked {
         let Self { gate, asking, judgement, hidden, decoder, mut cancel, check, annotated } = self;
         match judgement {
             Judgement::Allow(rule) => {
-                let what = What::ByRule { gate, asking, rule, decoder };
+                let what = What::ByRule { gate, asking, rule, decoder, check };
                 Box::pin(ready(Ok(Box::new(Approved { what, hidden, cancel, annotated, by_name: None }))))
             }
             Judgement::Deny(rule) => Box::pin(async move {
-                let request = gate.open(asking, Verdict::Deny { rule }).await?;
-                Err(Refusal::of(&request))
+                let tool = asking.tool.clone();
+                match gate.open(asking, Verdict::Deny { rule: Arc::clone(&rule) }).await? {
+                    Opened::New(request) => Err(Refusal::of(&request).into()),
+                    Opened::Before(id) => Err(waiting::denied_again(&gate, tool.name(), id, rule).await),
+                }
             }),
             Judgement::Ask => {
                 let (id, filing) = (asking.id, file(&gate, asking));

@@ -1,6 +1,7 @@
 //! The right to run a body once, and the record of how the body ended.
 
 use std::future::Future;
+use std::sync::Arc;
 
 use uuid::Uuid;
 
@@ -52,10 +53,15 @@ impl Permit {
 }
 
 impl Claimed {
-    fn record(&self, outcome: Outcome) -> impl Future<Output = ()> + Send + 'static + use<> {
+    /// Returns the request whose body may run.
+    pub(super) const fn id(&self) -> RequestId {
+        self.id
+    }
+
+    fn record(&self, outcome: Outcome, result: Option<Arc<str>>) -> impl Future<Output = ()> + Send + 'static + use<> {
         let (gate, id, request, claim_id) = (self.running.gate().clone(), self.id, self.request.clone(), self.claim_id);
         async move {
-            let event = Event::Finish { claim_id, outcome };
+            let event = Event::Finish { claim_id, outcome, result };
             match gate.advance(id, request, &event).await {
                 // A conflict means that the outcome stands already, or that the claim was not written.
                 Ok(_) | Err(NotApplied::Conflict(..) | NotApplied::NotFound(_)) => {}
@@ -65,10 +71,10 @@ impl Claimed {
     }
 
     /// Writes how the body ended.
-    pub(super) fn finish(mut self: Box<Self>, outcome: Outcome) -> BoxFuture<'static, ()> {
+    pub(super) fn finish(mut self: Box<Self>, outcome: Outcome, result: Option<Arc<str>>) -> BoxFuture<'static, ()> {
         Box::pin(async move {
             // Until this is written, dropping the future records the outcome as indeterminate.
-            self.record(outcome).await;
+            self.record(outcome, result).await;
             self.recorded = true;
         })
     }
@@ -77,7 +83,7 @@ impl Claimed {
 impl Drop for Claimed {
     fn drop(&mut self) {
         if !self.recorded {
-            in_background(self.record(Outcome::Indeterminate));
+            in_background(self.record(Outcome::Indeterminate, None));
         }
     }
 }

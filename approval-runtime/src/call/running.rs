@@ -11,15 +11,19 @@ use std::task::{Context, Poll, ready};
 
 use pin_project_lite::pin_project;
 
+use super::execution::Execution;
 use super::permit::Permit;
 use super::start::Approved;
 use crate::arguments::{Decoder, Invalid};
 use crate::boxed::BoxFuture;
-use crate::refusal::Refusal;
+use crate::refusal::{Refusal, Stop};
 use crate::request::Outcome;
 
+/// The longest result that is kept, in bytes of JSON: as much as arguments may have.
+const MAX_RESULT: usize = crate::arguments::MAX_BYTES;
+
 /// A call that people or rules decide.
-pub(super) type Approving = BoxFuture<'static, Result<Box<Approved>, Refusal>>;
+pub(super) type Approving = BoxFuture<'static, Result<Box<Approved>, Stop>>;
 
 /// A call that passes with the caller's values, or waits until it is approved.
 #[must_use = "nothing runs until `run` is awaited"]
@@ -73,6 +77,20 @@ impl<T> Returns<T> {
     }
 }
 
+/// How what a body returned is kept, and given to a later call that is the same.
+pub struct Record<T> {
+    /// Returns the JSON text of what shall be kept, if anything shall.
+    pub keep: fn(&T) -> Option<String>,
+    /// Reads it back.
+    pub give: fn(&str) -> Option<T>,
+}
+
+impl<T> fmt::Debug for Record<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Record(..)")
+    }
+}
+
 impl<V> Gated<V> {
     /// Runs the body once the call may start, and records how it ended. A panic of the body is recorded as failed, and goes on.
     ///
@@ -83,11 +101,27 @@ impl<V> Gated<V> {
         B: FnOnce(V, Returns<T>) -> F,
         F: Future<Output = T>,
     {
+        self.run_recorded(refused, is_failure, None, body)
+    }
+
+    /// As [`run`](Self::run), and keeps what the body returns.
+    #[inline]
+    pub fn run_recorded<T, B, F>(
+        self,
+        refused: fn(Refusal) -> T,
+        is_failure: fn(&T) -> bool,
+        record: Option<Record<T>>,
+        body: B,
+    ) -> Running<V, T, B, F>
+    where
+        B: FnOnce(V, Returns<T>) -> F,
+        F: Future<Output = T>,
+    {
         let (stage, body) = match self.captured {
             Ok(values) => (Stage::Runs(Permit::ungated()), Body::Made { body: body(values, Returns(PhantomData)) }),
             Err(approving) => (Stage::Waits(approving, self.decode), Body::ToMake { make: Some(body) }),
         };
-        Running { state: State { stage, refused, is_failure }, body }
+        Running { state: State { stage, refused, is_failure, record }, body }
     }
 }
 
@@ -115,11 +149,12 @@ struct State<V, T> {
     stage: Stage<V, T>,
     refused: fn(Refusal) -> T,
     is_failure: fn(&T) -> bool,
+    record: Option<Record<T>>,
 }
 
 enum Stage<V, T> {
     Waits(Approving, fn(&mut Decoder) -> Result<V, Invalid>),
-    Claims(BoxFuture<'static, Result<Permit, Refusal>>),
+    Claims(BoxFuture<'static, Result<Permit, Stop>>),
     Runs(Permit),
     Records(BoxFuture<'static, ()>, Box<Ended<T>>),
     Over,
@@ -197,14 +232,18 @@ impl<V, T> State<V, T> {
                         }
                         Stage::Claims(permit)
                     }
-                    Err(refusal) => return Poll::Ready(self.refuse(body, refusal)),
+                    Err(stop) => return Poll::Ready(self.stop(body, stop)),
                 },
                 Stage::Claims(permit) => match ready!(permit.as_mut().poll(context)) {
                     Ok(permit) => Stage::Runs(permit),
-                    Err(refusal) => return Poll::Ready(self.refuse(body, refusal)),
+                    Err(stop) => return Poll::Ready(self.stop(body, stop)),
                 },
                 Stage::Runs(Permit(claimed)) => {
-                    let ended = match catch_unwind(AssertUnwindSafe(|| body.as_mut().run(context))) {
+                    let polled = || match claimed {
+                        Some(claimed) => Execution::of(claimed.id()).enter(|| body.as_mut().run(context)),
+                        None => body.as_mut().run(context),
+                    };
+                    let ended = match catch_unwind(AssertUnwindSafe(polled)) {
                         Ok(returned) => Ok(ready!(returned)),
                         Err(panic) => {
                             body.as_mut().end();
@@ -214,7 +253,10 @@ impl<V, T> State<V, T> {
                     let failed = ended.as_ref().map_or(true, self.is_failure);
                     let Some(claimed) = claimed.take() else { return Poll::Ready(given(ended)) };
                     let outcome = if failed { Outcome::Failed } else { Outcome::Executed };
-                    Stage::Records(claimed.finish(outcome), Box::new(ended))
+                    let kept = self.record.as_ref().zip(ended.as_ref().ok().filter(|_| !failed));
+                    let result = kept.and_then(|(record, returned)| (record.keep)(returned));
+                    let result = result.filter(|result| result.len() <= MAX_RESULT).map(Into::into);
+                    Stage::Records(claimed.finish(outcome, result), Box::new(ended))
                 }
                 Stage::Records(recording, _) => {
                     ready!(recording.as_mut().poll(context));
@@ -228,10 +270,16 @@ impl<V, T> State<V, T> {
         }
     }
 
-    fn refuse(&mut self, body: Pin<&mut dyn Runs<V, T>>, refusal: Refusal) -> T {
+    fn stop(&mut self, body: Pin<&mut dyn Runs<V, T>>, stop: Stop) -> T {
         body.end();
         self.stage = Stage::Over;
-        (self.refused)(refusal)
+        match stop {
+            Stop::Refused(refusal) => (self.refused)(refusal),
+            Stop::Recorded { otherwise, result } => {
+                let given = self.record.as_ref().and_then(|record| (record.give)(&result));
+                given.unwrap_or_else(|| (self.refused)(otherwise))
+            }
+        }
     }
 }
 

@@ -6,13 +6,14 @@ use std::task::{Context, Waker};
 use uuid::Uuid;
 
 use super::permit::Permit;
-use super::waiting::{BY_CALLER, Gone, Waiting};
-use crate::arguments::{Decoder, Hidden, Invalid};
+use super::waiting::{Gone, Waiting, wait_again};
+use crate::arguments::{Decoder, Digest, Hidden, Invalid};
 use crate::boxed::BoxFuture;
-use crate::gate::{ApprovalGate, Asking, NotApplied, RunningBody};
+use crate::check::Check;
+use crate::gate::{ApprovalGate, Asking, NotApplied, Opened, RunningBody};
 use crate::policy::Ruling;
-use crate::refusal::Refusal;
-use crate::request::{ApprovalRequest, Conflict, EndedBecause, Event, Verdict};
+use crate::refusal::{Refusal, Stop};
+use crate::request::{ApprovalRequest, Conflict, EndedBecause, Event, RequestId, Verdict};
 use crate::scope::ByName;
 
 /// A call that may run once its start is claimed.
@@ -27,21 +28,27 @@ pub(super) struct Approved {
 }
 
 pub(super) enum What {
-    ByRule { gate: ApprovalGate, asking: Asking, rule: Arc<str>, decoder: Option<Decoder> },
+    ByRule { gate: ApprovalGate, asking: Asking, rule: Arc<str>, decoder: Option<Decoder>, check: Check },
     ByPeople { waiting: Waiting, request: ApprovalRequest },
 }
 
 impl Approved {
+    /// Makes an approved call of a request that was approved in an earlier call.
+    pub(super) fn resumed(gate: ApprovalGate, request: ApprovalRequest) -> Self {
+        let waiting = Waiting { gate, id: request.id(), withdraws: false };
+        Self { what: What::ByPeople { waiting, request }, hidden: None, cancel: None, annotated: true, by_name: None }
+    }
+
     /// Decodes the values and claims the one start, or ends the request. The values are apart from the permit, so that the
     /// caller's future holds them once.
     pub(super) fn start<T>(
         mut self: Box<Self>,
         decode: impl FnOnce(&mut Decoder) -> Result<T, Invalid>,
-    ) -> (BoxFuture<'static, Result<Permit, Refusal>>, Option<T>) {
+    ) -> (BoxFuture<'static, Result<Permit, Stop>>, Option<T>) {
         let by_name = self.by_name.take();
         let (permit, values): (BoxFuture<'_, _>, _) = match self.decode(decode) {
             Ok(values) => (self.claim(), Some(values)),
-            Err(error) => (Box::pin(async { Err(self.unrunnable(error).await) }), None),
+            Err(error) => (Box::pin(async { Err(self.unrunnable(error).await.into()) }), None),
         };
         match by_name {
             None => (permit, values),
@@ -88,23 +95,29 @@ impl Approved {
     }
 
     /// Claims the one start; when this returns a permit, the claim is written.
-    fn claim(mut self: Box<Self>) -> BoxFuture<'static, Result<Permit, Refusal>> {
+    fn claim(mut self: Box<Self>) -> BoxFuture<'static, Result<Permit, Stop>> {
         Box::pin(async move {
             let withdrawn = self.cancel.as_mut().is_some_and(is_ready);
             match self.what {
-                What::ByRule { gate, asking, rule, .. } => {
+                What::ByRule { gate, asking, rule, check, .. } => {
                     if withdrawn {
-                        return Err(Refusal::Cancelled { tool: asking.tool.name().into(), id: None, because: None });
+                        let tool = asking.tool.name().into();
+                        return Err(Refusal::Cancelled { tool, id: None, because: None }.into());
                     }
-                    let claim_id = Uuid::new_v4();
+                    let (claim_id, digest) = (Uuid::new_v4(), asking.arguments.digest());
                     let permit = Permit::claiming(RunningBody::start(gate.clone()), asking.id, claim_id);
-                    match gate.open(asking, Verdict::AutoApprove { rule, claim_id }).await {
-                        Ok(request) => Ok(permit.claimed(request)),
+                    let holder = gate.instance();
+                    match gate.open(asking, Verdict::AutoApprove { rule, claim_id, holder }).await {
+                        Ok(Opened::New(request)) => Ok(permit.claimed(request)),
+                        Ok(Opened::Before(id)) => {
+                            permit.refused();
+                            Box::pin(again(gate, id, digest, check, self.cancel)).await
+                        }
                         // Whether it was written is not known: the body does not run.
-                        Err(refusal @ Refusal::Unavailable { .. }) => Err(refusal),
+                        Err(refusal @ Refusal::Unavailable { .. }) => Err(refusal.into()),
                         Err(refusal) => {
                             permit.refused();
-                            Err(refusal)
+                            Err(refusal.into())
                         }
                     }
                 }
@@ -114,44 +127,63 @@ impl Approved {
     }
 }
 
+/// A rule lets the call through that people were asked about before: theirs is the one start.
+async fn again(
+    gate: ApprovalGate,
+    id: RequestId,
+    digest: Digest,
+    check: Check,
+    mut cancel: Option<BoxFuture<'static, ()>>,
+) -> Result<Permit, Stop> {
+    let (waiting, request) = wait_again(gate, id, check, cancel.as_mut()).await?;
+    if request.digest() != digest {
+        // The values at hand are not those that a reviewer put in their place.
+        return Err(Refusal::DigestMismatch { tool: request.tool_name().into(), id }.into());
+    }
+    let withdrawn = cancel.as_mut().is_some_and(is_ready);
+    waiting.claim(request, withdrawn).await
+}
+
 impl Waiting {
-    async fn claim(mut self, request: ApprovalRequest, withdrawn: bool) -> Result<Permit, Refusal> {
+    async fn claim(mut self, request: ApprovalRequest, withdrawn: bool) -> Result<Permit, Stop> {
         let (gate, id) = (self.gate.clone(), self.id);
         let tool = || request.tool_name().into();
         if withdrawn {
-            let request = self.settle(&request, Event::Cancel { by: BY_CALLER.into() }).await?;
+            let request = self.settle(&request, Event::Withdraw { waiter: gate.instance() }).await?;
             self.withdraws = false;
-            return Err(Refusal::of(&request));
+            return Err(Refusal::of(&request).into());
         }
-        let digest = request.digest();
+        let (digest, fingerprint) = (request.digest(), gate.fingerprint(request.tool()));
         let denied = denied(&gate, &request);
-        let claim_id = Uuid::new_v4();
+        let (claim_id, holder) = (Uuid::new_v4(), gate.instance());
         // Counted first, looked at then: a shutdown that does not wait for this body is seen here.
         let running = RunningBody::start(gate.clone());
         if gate.is_shutting_down() {
             self.withdraws = false;
-            return Err(Refusal::ShuttingDown { tool: tool(), id: Some(id) });
+            return Err(Refusal::ShuttingDown { tool: tool(), id: Some(id) }.into());
         }
         let permit = Permit::claiming(running, id, claim_id);
-        let claimed = gate.advance(id, Some(request.clone()), &Event::Claim { claim_id, digest, denied }).await;
-        match claimed {
+        let event = Event::Claim { claim_id, holder, digest, fingerprint, denied };
+        let stop: Stop = match gate.advance(id, Some(request.clone()), &event).await {
             Ok(request) if request.execution().claim_id == Some(claim_id) => {
                 self.withdraws = false;
-                Ok(permit.claimed(request))
+                return Ok(permit.claimed(request));
             }
-            Err(NotApplied::Conflict(Conflict::DigestMismatch, _)) => {
-                permit.refused();
-                Err(Refusal::DigestMismatch { tool: tool(), id })
+            Err(NotApplied::Conflict(Conflict::DigestMismatch, _)) => Refusal::DigestMismatch { tool: tool(), id }.into(),
+            Err(NotApplied::Conflict(Conflict::Unrunnable, _)) => {
+                self.withdraws = false;
+                Refusal::Unrunnable { tool: tool(), id }.into()
             }
             Ok(request) | Err(NotApplied::Conflict(_, request)) => {
-                permit.refused();
                 self.withdraws = false;
-                Err(Refusal::of(&request))
+                Stop::of(&request)
             }
-            Err(NotApplied::NotFound(_)) => Err(self.unavailable(&request, Arc::new(Gone))),
+            Err(NotApplied::NotFound(_)) => return Err(self.unavailable(&request, Arc::new(Gone)).into()),
             // Whether the claim was written is not known: the body does not run.
-            Err(NotApplied::Store(error)) => Err(self.unavailable(&request, Arc::new(error))),
-        }
+            Err(NotApplied::Store(error)) => return Err(self.unavailable(&request, Arc::new(error)).into()),
+        };
+        permit.refused();
+        Err(stop)
     }
 }
 

@@ -1,7 +1,7 @@
 //! Waiting for reviewers: woken by whoever commits the decision, by the deadline, or by the caller's own impatience.
 
 use std::error::Error;
-use std::future::{Future, poll_fn};
+use std::future::{Future, poll_fn, ready};
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
@@ -13,13 +13,10 @@ use tokio::time::{Instant, sleep};
 
 use crate::boxed::BoxFuture;
 use crate::check::Check;
-use crate::gate::{ApprovalGate, Asking, NotApplied};
-use crate::refusal::Refusal;
-use crate::request::{ApprovalRequest, ApprovalStatus, EndedBecause, Event, RequestId, Verdict};
+use crate::gate::{ApprovalGate, Asking, NotApplied, Opened};
+use crate::refusal::{Refusal, Stop};
+use crate::request::{ApprovalRequest, ApprovalStatus, Conflict, Event, RequestId, Verdict};
 use crate::wait::{self, Waiter};
-
-/// Who withdrew a request whose caller went away.
-pub(super) const BY_CALLER: &str = "caller";
 
 /// A request that a call waits for. Dropped, it withdraws the request.
 pub(super) struct Waiting {
@@ -30,11 +27,12 @@ pub(super) struct Waiting {
 
 impl Drop for Waiting {
     fn drop(&mut self) {
-        if self.withdraws && !self.gate.is_shutting_down() {
+        // Where another call waits for the same request, it is still wanted.
+        if self.withdraws && !self.gate.is_shutting_down() && !wait::is_awaited(self.id) {
             let (gate, id) = (self.gate.clone(), self.id);
             in_background(async move {
                 // Too late to withdraw is fine: somebody decided otherwise, or the request was never written.
-                let _ = gate.advance(id, None, &Event::Cancel { by: BY_CALLER.into() }).await;
+                let _ = gate.advance(id, None, &Event::Withdraw { waiter: gate.instance() }).await;
             });
         }
     }
@@ -57,29 +55,61 @@ enum Woken {
 }
 
 /// Files a request. Boxed, so that a call which waits does not keep the room that filing took.
-pub(super) fn file(gate: &ApprovalGate, asking: Asking) -> BoxFuture<'static, Result<ApprovalRequest, Refusal>> {
+pub(super) fn file(gate: &ApprovalGate, asking: Asking) -> BoxFuture<'static, Result<Opened, Refusal>> {
     let gate = gate.clone();
-    Box::pin(async move { gate.open(asking, Verdict::Ask).await })
+    Box::pin(async move { gate.open(asking, Verdict::Ask { waiter: Some(gate.instance()) }).await })
+}
+
+/// Waits until a request is approved that the same call made before.
+pub(super) async fn wait_again(
+    gate: ApprovalGate,
+    id: RequestId,
+    check: Check,
+    cancel: Option<&mut BoxFuture<'static, ()>>,
+) -> Result<(Waiting, ApprovalRequest), Stop> {
+    wait_for(gate, id, Box::pin(ready(Ok(Opened::Before(id)))), check, cancel).await
+}
+
+/// Says why a call does not run that a rule forbids by now, and that was made before.
+pub(super) async fn denied_again(gate: &ApprovalGate, tool: &str, id: RequestId, rule: Arc<str>) -> Stop {
+    match gate.get_request(id).await {
+        Ok(request) if request.has_ended() || request.status() == ApprovalStatus::AutoApproved => Stop::of(&request),
+        // Whoever waits for it is refused when it is about to start.
+        _ => Refusal::Rejected { tool: tool.into(), id, by: "policy".into(), rule: Some((*rule).into()), comment: None }.into(),
+    }
 }
 
 /// Files the request and waits until it is approved. What is seldom needed meanwhile is boxed: many calls wait at once.
 pub(super) async fn wait_for(
     gate: ApprovalGate,
     id: RequestId,
-    filing: BoxFuture<'static, Result<ApprovalRequest, Refusal>>,
+    filing: BoxFuture<'static, Result<Opened, Refusal>>,
     check: Check,
     mut cancel: Option<&mut BoxFuture<'static, ()>>,
-) -> Result<(Waiting, ApprovalRequest), Refusal> {
-    let mut waiter = Waiter::register(id, check.clone());
+) -> Result<(Waiting, ApprovalRequest), Stop> {
     let mut waiting = Waiting { gate, id, withdraws: true };
+    // Left first, so that whether others wait is known when the request is withdrawn.
+    let mut waiter = Waiter::register(id, check.clone());
     let mut request = match filing.await {
-        Ok(request) => request,
+        Ok(Opened::New(request)) => request,
+        Ok(Opened::Before(id)) => {
+            waiting.id = id;
+            waiting.withdraws = false;
+            waiter = Waiter::register(id, check.clone());
+            let request = Box::pin(waiting.attach()).await?;
+            waiting.withdraws = true;
+            if request.status() == ApprovalStatus::Approved {
+                return Ok((waiting, request));
+            }
+            request
+        }
         Err(refusal) => {
             // Where the store failed it may have been written all the same.
             waiting.withdraws = matches!(refusal, Refusal::Unavailable { .. });
-            return Err(refusal);
+            return Err(refusal.into());
         }
     };
+    let id = waiting.id;
     let left = until(request.created_at(), request.expires_at());
     let patience = request.tool().callers_wait().filter(|patience| *patience < left);
     let impatient = patience.is_some();
@@ -103,25 +133,25 @@ pub(super) async fn wait_for(
                 let read = waiting.gate.read(id).await;
                 match read {
                     Ok(Some(request)) => request,
-                    Ok(None) => return Err(waiting.unavailable(&request, Arc::new(Gone))),
-                    Err(error) => return Err(waiting.unavailable(&request, Arc::new(error))),
+                    Ok(None) => return Err(waiting.unavailable(&request, Arc::new(Gone)).into()),
+                    Err(error) => return Err(waiting.unavailable(&request, Arc::new(error)).into()),
                 }
             }
             Woken::CancelledByCaller => {
                 cancel = None;
-                let event = Event::Cancel { by: BY_CALLER.into() };
+                let event = Event::Withdraw { waiter: waiting.gate.instance() };
                 Box::pin(waiting.settle(&request, event)).await?
             }
             Woken::Timer if impatient => {
-                waiting.withdraws = false;
-                watch(&waiting.gate, id);
-                return Err(Refusal::Pending { tool: request.tool_name().into(), id });
+                drop(waiter);
+                Box::pin(waiting.leave(&request)).await;
+                return Err(Refusal::Pending { tool: request.tool_name().into(), id }.into());
             }
             Woken::Timer => {
                 let request = Box::pin(waiting.settle(&request, Event::TimeOut)).await?;
                 if request.status() == ApprovalStatus::Pending {
                     // The store's clock is behind tokio's: it decides.
-                    let now = waiting.gate.now().await.unwrap_or(request.created_at());
+                    let now = waiting.gate.now().await.map_or(request.created_at(), |now| now.time);
                     timer.as_mut().reset(Instant::now() + until(now, request.expires_at()).max(Duration::from_millis(1)));
                 }
                 request
@@ -130,13 +160,13 @@ pub(super) async fn wait_for(
         match request.status() {
             ApprovalStatus::Pending if waiting.gate.is_shutting_down() => {
                 waiting.withdraws = false;
-                return Err(Refusal::ShuttingDown { tool: request.tool_name().into(), id: Some(id) });
+                return Err(Refusal::ShuttingDown { tool: request.tool_name().into(), id: Some(id) }.into());
             }
             ApprovalStatus::Pending => {}
             ApprovalStatus::Approved => return Ok((waiting, request)),
             _ => {
                 waiting.withdraws = false;
-                return Err(Refusal::of(&request));
+                return Err(Stop::of(&request));
             }
         }
     }
@@ -151,6 +181,32 @@ fn until(now: DateTime<Utc>, then: DateTime<Utc>) -> Duration {
 }
 
 impl Waiting {
+    /// Waits for a request that was there before the call: it is pending then, or approved and not started.
+    async fn attach(&self) -> Result<ApprovalRequest, Stop> {
+        let (gate, id) = (&self.gate, self.id);
+        match gate.advance(id, None, &Event::Attach { waiter: gate.instance() }).await {
+            Ok(request) | Err(NotApplied::Conflict(Conflict::Repeated, request)) => Ok(request),
+            Err(NotApplied::Conflict(_, request)) => Err(Stop::of(&request)),
+            Err(NotApplied::NotFound(_)) => {
+                Err(Refusal::Unavailable { tool: "".into(), id: Some(id), source: Arc::new(Gone) }.into())
+            }
+            Err(NotApplied::Store(error)) => {
+                Err(Refusal::Unavailable { tool: "".into(), id: Some(id), source: Arc::new(error) }.into())
+            }
+        }
+    }
+
+    /// Stops waiting; the request lives on, and the record says that nobody waits.
+    async fn leave(&mut self, request: &ApprovalRequest) {
+        self.withdraws = false;
+        if !wait::is_awaited(self.id) {
+            // If that cannot be written, the gate is found to be gone one day.
+            let leave = Event::Leave { waiter: self.gate.instance() };
+            let _ = self.gate.advance(self.id, Some(request.clone()), &leave).await;
+        }
+        watch(&self.gate, self.id);
+    }
+
     /// Applies an event; where somebody else was faster, theirs is the answer.
     pub(super) async fn settle(&self, request: &ApprovalRequest, event: Event) -> Result<ApprovalRequest, Refusal> {
         match self.gate.advance(self.id, Some(request.clone()), &event).await {
@@ -167,25 +223,26 @@ impl Waiting {
 
 /// Writes the deadlines of a request that no call waits for, when they come. Where it cannot, readers see them all the same.
 pub(super) fn watch(gate: &ApprovalGate, id: RequestId) {
+    if gate.has_driver() {
+        return; // which looks after all of them
+    }
     let Ok(runtime) = Handle::try_current() else { return };
     let weak = gate.downgrade();
     runtime.spawn(async move {
         loop {
             // Interested first, read then: no change falls between the two.
-            let mut waiter = Waiter::register(id, Check::Unknown);
+            let mut waiter = Waiter::register_watching(id);
             let Some(gate) = weak.upgrade() else { return };
             let (Ok(Some(request)), Ok(now)) = (gate.read(id).await, gate.now().await) else { return };
             let Some(deadline) = request.next_deadline() else { return };
-            if now >= deadline {
-                let pending = request.status() == ApprovalStatus::Pending;
-                let event = if pending { Event::TimeOut } else { Event::Expire(EndedBecause::Grant) };
+            if let Some(event) = request.due_event(now) {
                 match gate.advance(id, Some(request), &event).await {
                     Ok(_) | Err(NotApplied::Conflict(..)) => continue,
                     Err(_) => return,
                 }
             }
             drop(gate);
-            let mut timer = pin!(sleep(until(now, deadline).max(Duration::from_millis(1))));
+            let mut timer = pin!(sleep(until(now.time, deadline).max(Duration::from_millis(1))));
             let changed_or_due = poll_fn(|context| match waiter.poll(context) {
                 Poll::Ready(_) => Poll::Ready(()),
                 Poll::Pending => timer.as_mut().poll(context),

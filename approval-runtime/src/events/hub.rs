@@ -77,9 +77,13 @@ impl Hub {
         self.runs.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    pub(crate) fn has_readers(&self) -> bool {
+        self.readers.load(Ordering::Relaxed) != 0
+    }
+
     /// Tells the readers; costs one load when there are none.
     pub(crate) fn tell(&self, kind: impl FnOnce() -> EventKind, request: &ApprovalRequest) {
-        if self.readers.load(Ordering::Relaxed) == 0 {
+        if !self.has_readers() {
             return;
         }
         let kind = kind();

@@ -57,8 +57,16 @@ pub enum EventKind {
     Executed,
     /// The body failed.
     Failed,
-    /// The body was dropped while it ran.
+    /// Nobody knows how far the body came: it was dropped while it ran, or its process is gone.
     Indeterminate,
+    /// A call waits for it that was made after it.
+    Attached,
+    /// Nobody waits for it any more; it can still be decided.
+    Left,
+    /// A person said how it ended.
+    Settled,
+    /// Its record was removed.
+    Removed,
     /// A channel took the notification.
     Delivered {
         /// The channel's name.
@@ -90,6 +98,10 @@ impl EventKind {
             Self::Executed => "executed",
             Self::Failed => "failed",
             Self::Indeterminate => "indeterminate",
+            Self::Attached => "attached",
+            Self::Left => "left",
+            Self::Settled => "settled",
+            Self::Removed => "removed",
             Self::Delivered { .. } => "delivered",
             Self::NotDelivered { .. } => "not_delivered",
         }
@@ -111,6 +123,10 @@ impl From<Transition> for EventKind {
             Transition::Executed => Self::Executed,
             Transition::Failed => Self::Failed,
             Transition::Indeterminate => Self::Indeterminate,
+            Transition::Attached => Self::Attached,
+            Transition::Left => Self::Left,
+            Transition::Settled => Self::Settled,
+            Transition::Removed => Self::Removed,
         }
     }
 }

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use super::EventKind;
 use crate::arguments::display;
 use crate::decision::Answer;
-use crate::request::{ApprovalRequest, RequestId};
+use crate::request::{ApprovalRequest, ExecutionState, RequestId};
 
 /// How many steps a reader of one run may be behind before it misses some.
 pub const RUN_CAPACITY: usize = 64;
@@ -97,8 +97,19 @@ impl Progress {
             EventKind::Cancelled => (ProgressKind::Cancelled, ended("Withdrawn", request)),
             EventKind::Expired => (ProgressKind::Expired, ended("Not started", request)),
             EventKind::Indeterminate => (ProgressKind::Indeterminate, "Cut short, nobody knows how far it came".to_owned()),
-            // Channels are the operator's.
-            EventKind::Delivered { .. } | EventKind::NotDelivered { .. } => return None,
+            EventKind::Settled => {
+                let by = display::name(request.execution().settled_by.as_deref().unwrap_or("nobody"));
+                match request.execution().state {
+                    ExecutionState::Failed => (ProgressKind::Failed, format!("Failed, says {by}")),
+                    _ => (ProgressKind::Done, format!("Done, says {by}")),
+                }
+            }
+            // Who waits and what is kept, and the channels, are the operator's.
+            EventKind::Attached
+            | EventKind::Left
+            | EventKind::Removed
+            | EventKind::Delivered { .. }
+            | EventKind::NotDelivered { .. } => return None,
         };
         // The record's times are the store's, which may not be this machine's: only what is between two of them counts here.
         let told_at = request.votes().last().map_or(request.created_at(), |vote| vote.at);

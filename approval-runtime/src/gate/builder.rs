@@ -2,9 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io::IsTerminal;
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Weak};
 
+use tokio::sync::OnceCell;
+use uuid::Uuid;
+
+use super::driver::Driver;
 use super::{ApprovalGate, INSTALLED, Inner, Running};
 use crate::arguments::{RedactionKey, SecretNames, display};
 use crate::events::{EventKind, Hub};
@@ -70,6 +74,9 @@ pub enum BuildError {
         "a gate is installed already\nhelp: install one gate at start-up; use `ApprovalGate::scope` for another one, for example in tests"
     )]
     AlreadyInstalled,
+    /// The thread that looks after a shared store could not be started.
+    #[error("the thread that looks after the store could not be started")]
+    Driver(#[source] std::io::Error),
     /// A notifier's thread could not be started.
     #[error("the thread of a notifier could not be started")]
     Thread(#[source] std::io::Error),
@@ -224,9 +231,18 @@ impl ApprovalGateBuilder {
             .map(|notifier| Channel::open(notifier, Arc::clone(&report)))
             .collect::<Result<_, _>>()
             .map_err(BuildError::Thread)?;
-        let inner = Inner {
-            store: self.store.unwrap_or_else(|| Arc::new(MemoryStore::new())),
-            namespace: self.namespace,
+        let store = self.store.unwrap_or_else(|| Arc::new(MemoryStore::new()));
+        let namespace = self.namespace;
+        let mut failed = None;
+        let make = |weak: &Weak<Inner>| Inner {
+            driver: match store.is_shared() {
+                true => {
+                    Driver::start(weak, Arc::clone(&store), Arc::clone(&namespace)).map_err(|error| failed = Some(error)).ok()
+                }
+                false => None,
+            },
+            store,
+            namespace,
             policy,
             by_agent,
             tools,
@@ -238,10 +254,16 @@ impl ApprovalGateBuilder {
             secret_names: self.secret_names,
             shutting_down: AtomicBool::new(false),
             running: Running::default(),
+            instance: Uuid::new_v4(),
+            known: OnceCell::new(),
             #[cfg(feature = "testing")]
             observer: self.observer,
         };
-        Ok(ApprovalGate { inner: Arc::new(inner) })
+        let inner = Arc::new_cyclic(make);
+        match failed {
+            None => Ok(ApprovalGate { inner }),
+            Some(error) => Err(BuildError::Driver(error)),
+        }
     }
 
     /// Makes a gate that the test kit watches and replies to, or says why this builder is not for a test.

@@ -1,10 +1,13 @@
 //! [`ApprovalGate`]: the requests, and who may change them when. The path of one call is in the private room `call`.
 
 mod builder;
+mod driver;
 mod edit;
 #[cfg(feature = "testing")]
 mod observer;
+mod process;
 mod reads;
+mod upkeep;
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
@@ -12,22 +15,26 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
 use serde_json::Value;
+use tokio::sync::OnceCell;
+use uuid::Uuid;
 
 pub use self::builder::{ApprovalGateBuilder, BuildError};
+use self::driver::Driver;
 #[cfg(feature = "testing")]
 pub(crate) use self::observer::Observer;
 pub use self::reads::{MAX_PAGE, RequestPage, RequestQuery};
 use crate::agent::Agent;
-use crate::arguments::{Arguments, CaptureSettings, Invalid, RedactionKey, SecretNames};
+use crate::arguments::{Arguments, CaptureSettings, Digest, Invalid, RedactionKey, SecretNames};
 use crate::boxed::BoxFuture;
 use crate::decision::Decision;
 use crate::events::{EventKind, Events, Hub};
 use crate::notify::{Channel, Notice};
 use crate::policy::{Compiled, Ruling};
 use crate::refusal::Refusal;
-use crate::request::{ApprovalRequest, Ask, Change, Conflict, Event, RequestId, Transition, Verdict, apply, open};
+use crate::request::{
+    ApprovalRequest, Ask, Change, Conflict, Event, Moment, RequestId, Transition, Verdict, apply, open, refuse,
+};
 use crate::review::{DecideError, Decider};
 use crate::store::{ApprovalStore, StoreError, Write};
 use crate::tool::{Tool, ToolRef};
@@ -80,6 +87,11 @@ struct Inner {
     secret_names: SecretNames,
     shutting_down: AtomicBool,
     running: Running,
+    instance: Uuid,
+    /// Made known to those who share the store.
+    known: OnceCell<()>,
+    /// Where the store is shared.
+    driver: Option<Driver>,
     #[cfg(feature = "testing")]
     observer: Option<Arc<dyn Observer>>,
 }
@@ -273,8 +285,16 @@ impl ApprovalGate {
             }
         };
         // What runs longer goes on; if it is dropped, its outcome is recorded as indeterminate.
-        let _ = tokio::time::timeout(SHUTDOWN_TIME, idle).await;
+        if tokio::time::timeout(SHUTDOWN_TIME, idle).await.is_ok() {
+            self.say_ended().await;
+        }
     }
+}
+
+/// A request that was made just now, or that is there from before.
+pub(crate) enum Opened {
+    New(ApprovalRequest),
+    Before(RequestId),
 }
 
 /// What a request is opened from.
@@ -286,6 +306,7 @@ pub(crate) struct Asking {
     pub(crate) call_id: Option<Box<str>>,
     pub(crate) reason: Option<Box<str>>,
     pub(crate) policy_version: u32,
+    pub(crate) key: Option<Box<Digest>>,
 }
 
 /// What the path of a call needs.
@@ -320,7 +341,7 @@ impl ApprovalGate {
         CaptureSettings { secret_names: &self.inner.secret_names, redact: paths, key: &self.inner.redaction_key }
     }
 
-    pub(crate) async fn now(&self) -> Result<DateTime<Utc>, StoreError> {
+    pub(crate) async fn now(&self) -> Result<Moment, StoreError> {
         self.inner.store.now().await
     }
 
@@ -328,17 +349,18 @@ impl ApprovalGate {
         self.inner.store.get(&self.inner.namespace, id).await
     }
 
-    /// Writes a new request, then tells people.
-    pub(crate) async fn open(&self, asking: Asking, verdict: Verdict) -> Result<ApprovalRequest, Refusal> {
-        let Asking { id, tool, arguments, agent, call_id, reason, policy_version } = asking;
+    /// Writes a new request, then tells people; or finds the one that the same call made before.
+    pub(crate) async fn open(&self, asking: Asking, verdict: Verdict) -> Result<Opened, Refusal> {
+        let Asking { id, tool, arguments, agent, call_id, reason, policy_version, key } = asking;
         let name = || tool.name().into();
         if self.is_shutting_down() {
             return Err(Refusal::ShuttingDown { tool: name(), id: None });
         }
-        if matches!(verdict, Verdict::Ask) && !self.reaches_somebody() {
+        if matches!(verdict, Verdict::Ask { .. }) && !self.reaches_somebody() {
             return Err(Refusal::NowhereToAsk { tool: name() });
         }
         let unavailable = |source| Refusal::Unavailable { tool: name(), id: None, source: Arc::new(source) };
+        self.make_known().await.map_err(unavailable)?;
         let now = self.now().await.map_err(unavailable)?;
         let ask = Ask {
             id,
@@ -348,20 +370,22 @@ impl ApprovalGate {
             agent,
             call_id,
             reason,
-            created_at: now,
+            created_at: now.time,
             policy_version,
-            incarnation: 0,
+            incarnation: now.incarnation,
+            key,
         };
-        let Change { state, transition, .. } = open(&ask, verdict, now);
+        let Change { state, guard, transition } = open(&ask, verdict, now);
         let request = ApprovalRequest::new(Arc::new(ask), state);
-        let write = [Write::Insert { request: request.clone(), max_pending: self.inner.max_pending }];
+        let write = [Write::Insert { request: request.clone(), guard, max_pending: self.inner.max_pending }];
         match self.inner.store.commit(&write).await {
             Ok(()) => {}
+            Err(StoreError::AlreadyExists { id }) => return Ok(Opened::Before(id)),
             Err(StoreError::TooManyPending { limit }) => return Err(Refusal::TooManyPending { tool: name(), limit }),
             Err(error) => return Err(unavailable(error)),
         }
-        self.announce(transition, &request);
-        Ok(request)
+        transition.into_iter().for_each(|transition| self.announce(transition, &request));
+        Ok(Opened::New(request))
     }
 
     /// Applies an event, from a record at hand or from the stored one, until it is written or the lifecycle says no.
@@ -383,14 +407,19 @@ impl ApprovalGate {
                 Ok(change) => change,
                 // The record at hand may be old: only the stored one may say no.
                 Err(_) if at_hand => continue,
-                Err(conflict) => return Err(NotApplied::Conflict(conflict, request.at(now))),
+                Err(conflict) => {
+                    if self.refused(&request, event, conflict, now).await {
+                        return Err(NotApplied::Conflict(conflict, request.at(now)));
+                    }
+                    continue;
+                }
             };
-            let write = [Write::Update { id, state: Arc::new(state), guard }];
+            let request = request.with(state);
+            let write = [Write::Update { request, guard }];
             match self.inner.store.commit(&write).await {
                 Ok(()) => {
-                    let [Write::Update { state, .. }] = write else { return Err(NotApplied::NotFound(id)) };
-                    let request = request.with(state);
-                    self.announce(transition, &request);
+                    let [Write::Update { request, .. }] = write else { return Err(NotApplied::NotFound(id)) };
+                    transition.into_iter().for_each(|transition| self.announce(transition, &request));
                     return Ok(request);
                 }
                 Err(error @ StoreError::Stale { .. }) => last = Some(error),
@@ -398,6 +427,20 @@ impl ApprovalGate {
             }
         }
         Err(last.map_or(NotApplied::NotFound(id), NotApplied::Store))
+    }
+
+    /// Writes down that an attempt was refused, and says whether that stands: where somebody wrote first, it may no longer.
+    async fn refused(&self, request: &ApprovalRequest, event: &Event, conflict: Conflict, now: Moment) -> bool {
+        let Some(Change { state, guard, .. }) = refuse(request, event, conflict, now) else { return true };
+        let write = [Write::Update { request: request.with(state), guard }];
+        match self.inner.store.commit(&write).await {
+            Ok(()) => true,
+            Err(StoreError::Stale { .. }) => false,
+            Err(error) => {
+                tracing::error!(request = %request.id(), %error, "a refused attempt could not be written down");
+                true
+            }
+        }
     }
 
     /// Tells whoever waits, reads events, or reviews. Called after the commit.

@@ -3,7 +3,7 @@
 use super::{ApprovalGate, unavailable};
 use crate::request::{ApprovalRequest, ApprovalStatus, RequestId};
 use crate::review::DecideError;
-use crate::store::{Cursor, Order, Query};
+use crate::store::{Cursor, Order, Query, Which};
 
 /// How many requests a page holds at most.
 pub const MAX_PAGE: usize = 1_000;
@@ -146,8 +146,8 @@ impl ApprovalGate {
     ) -> Result<Vec<ApprovalRequest>, DecideError> {
         let at = self.now().await.map_err(unavailable)?;
         let namespace = self.inner.namespace.as_ref().into();
-        let query = Query { namespace, statuses, at, order, after, limit };
+        let query = Query { namespace, which: Which::Standing(statuses), at, order, after, limit };
         let found = self.inner.store.query(&query).await.map_err(unavailable)?;
-        Ok(found.into_iter().map(|request| request.at(at)).collect())
+        Ok(found.requests.into_iter().map(|request| request.at(at)).collect())
     }
 }

@@ -5,8 +5,9 @@ use std::ops::Deref;
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde::ser::SerializeSeq;
 use serde::{Serialize, Serializer};
+use serde_json::value::RawValue;
 
-use super::{ApprovalRequest, ApprovalStatus, EndedBecause, Execution, RequestId};
+use super::{ApprovalRequest, ApprovalStatus, EndedBecause, ExecutionRecord, RequestId};
 use crate::arguments::{Arguments, Digest, Flags};
 use crate::decision::Vote;
 use crate::tool::Effect;
@@ -48,7 +49,7 @@ struct Json<'a> {
     expires_at: Time,
     digest: Digest,
     flags: Flags,
-    not_reviewed: &'a [&'static str],
+    not_reviewed: Vec<&'a str>,
     tool_fingerprint: Digest,
     matched_rule: Option<&'a str>,
     policy_version: u32,
@@ -56,7 +57,8 @@ struct Json<'a> {
     edited_arguments: Option<&'a Arguments>,
     votes: Votes<'a>,
     required: Required<'a>,
-    execution: ExecutionJson,
+    execution: ExecutionJson<'a>,
+    waited_for: bool,
     ended_because: Option<EndedBecause>,
     incarnation: u64,
     version: u32,
@@ -70,7 +72,7 @@ impl Serialize for Votes<'_> {
         struct Json<'a> {
             reviewer: &'a str,
             decision: crate::decision::Answer,
-            door: &'static str,
+            door: &'a str,
             digest: Digest,
             at: Time,
         }
@@ -90,22 +92,31 @@ impl Serialize for Votes<'_> {
 }
 
 #[derive(Serialize)]
-struct ExecutionJson {
+struct ExecutionJson<'a> {
     state: super::ExecutionState,
     claim_id: Option<uuid::Uuid>,
+    holder: Option<uuid::Uuid>,
     grant_expires_at: Option<Time>,
     started_at: Option<Time>,
     finished_at: Option<Time>,
+    settled_by: Option<&'a str>,
+    result_digest: Option<Digest>,
+    result: Option<&'a RawValue>,
 }
 
-impl From<&Execution> for ExecutionJson {
-    fn from(execution: &Execution) -> Self {
+impl<'a> From<&'a ExecutionRecord> for ExecutionJson<'a> {
+    fn from(execution: &'a ExecutionRecord) -> Self {
         Self {
             state: execution.state,
             claim_id: execution.claim_id,
+            holder: execution.holder,
             grant_expires_at: execution.grant_expires_at.map(Time),
             started_at: execution.started_at.map(Time),
             finished_at: execution.finished_at.map(Time),
+            settled_by: execution.settled_by.as_deref(),
+            result_digest: execution.result_digest,
+            // It was written as JSON; what else a store may bring is not passed on.
+            result: execution.result.as_deref().and_then(|result| serde_json::from_str(result).ok()),
         }
     }
 }
@@ -133,7 +144,7 @@ impl Serialize for ApprovalRequest {
             expires_at: Time(self.expires_at()),
             digest: self.digest(),
             flags: self.flags(),
-            not_reviewed: tool.not_reviewed(),
+            not_reviewed: tool.not_reviewed().collect(),
             tool_fingerprint: tool.fingerprint(),
             matched_rule: self.matched_rule(),
             policy_version: self.ask().policy_version,
@@ -142,6 +153,7 @@ impl Serialize for ApprovalRequest {
             votes: Votes(self.votes()),
             required: Required { approvers: tool.named_approvers().collect(), quorum: tool.required_quorum() },
             execution: self.execution().into(),
+            waited_for: self.is_waited_for(),
             ended_because: self.ended_because(),
             incarnation: self.ask().incarnation,
             version: self.version(),

@@ -1,28 +1,31 @@
-//! Who may do what to a request, and when: [`open`] and [`apply`], without I/O. Nothing else changes a state.
+//! What can happen to a request, and what comes of it. Who may do what, and when, says [`rules`](super::rules).
 
+use std::str::FromStr;
 use std::sync::Arc;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use super::{ApprovalRequest, ApprovalStatus, Ask, Decided, EndedBecause, Execution, ExecutionState, GRANT_TTL, State};
+use super::{EndedBecause, Moment, State};
 use crate::arguments::{Arguments, Digest};
-use crate::decision::{Answer, Reviewer, Vote};
-
-/// Who decided when a rule did.
-const BY_POLICY: &str = "policy";
+use crate::decision::{Answer, Reviewer};
 
 /// What the policy says about a new call.
 #[derive(Clone, Debug)]
 pub enum Verdict {
     /// People decide.
-    Ask,
+    Ask {
+        /// The gate that has a call waiting, where one does.
+        waiter: Option<Uuid>,
+    },
     /// A rule lets it through: it is recorded as already executing.
     AutoApprove {
         /// The rule in words.
         rule: Arc<str>,
-        /// Who holds the start.
+        /// The start.
         claim_id: Uuid,
+        /// The gate that holds it.
+        holder: Uuid,
     },
     /// A rule forbids it.
     Deny {
@@ -62,17 +65,26 @@ pub enum Event {
     },
     /// The deadline is there.
     TimeOut,
-    /// It is withdrawn.
+    /// Somebody takes it back.
     Cancel {
-        /// By whom.
+        /// Who.
         by: Arc<str>,
+    },
+    /// Its caller went away, or no longer wants it.
+    Withdraw {
+        /// The gate that had the call.
+        waiter: Uuid,
     },
     /// Somebody wants to start the body.
     Claim {
-        /// Who will hold the start.
+        /// The start.
         claim_id: Uuid,
+        /// The gate that will hold it.
+        holder: Uuid,
         /// The digest of what would run.
         digest: Digest,
+        /// The fingerprint of the tool that would run.
+        fingerprint: Digest,
         /// The deny rule that matches by now, in words.
         denied: Option<Arc<str>>,
     },
@@ -80,11 +92,49 @@ pub enum Event {
     Expire(EndedBecause),
     /// The body ended.
     Finish {
-        /// Who holds the start.
+        /// The start.
         claim_id: Uuid,
         /// How.
         outcome: Outcome,
+        /// What it returned, as JSON text, where that is kept.
+        result: Option<Arc<str>>,
     },
+    /// A call waits for a request that was there before it.
+    Attach {
+        /// The gate that has the call.
+        waiter: Uuid,
+    },
+    /// Nobody waits any more: the caller's patience is over, or its process is.
+    Leave {
+        /// The gate that had the call.
+        waiter: Uuid,
+    },
+    /// Whoever held the start is gone.
+    Orphan {
+        /// The gate that held it.
+        holder: Uuid,
+    },
+    /// A person says how a call ended that nobody knew about.
+    Settle {
+        /// Who.
+        by: Reviewer,
+        /// How.
+        outcome: Settlement,
+        /// Where the person spoke.
+        door: &'static str,
+    },
+    /// The record of a request that has ended is removed; its history stays.
+    Remove,
+}
+
+/// How a call ended whose outcome was not known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Settlement {
+    /// It took effect.
+    Executed,
+    /// It did not, or not as it should have.
+    Failed,
 }
 
 /// What a change is about, for events and histories.
@@ -113,9 +163,75 @@ pub enum Transition {
     Executed,
     /// The body failed.
     Failed,
-    /// The body was dropped while it ran.
+    /// Nobody knows how far the body came.
     Indeterminate,
+    /// A call waits for it that was made after it.
+    Attached,
+    /// Nobody waits for it any more.
+    Left,
+    /// A person said how it ended.
+    Settled,
+    /// The record was removed; this is the last row of its history.
+    Removed,
 }
+
+impl Transition {
+    /// Every transition.
+    pub const ALL: [Self; 16] = [
+        Self::Requested,
+        Self::Voted,
+        Self::Approved,
+        Self::AutoApproved,
+        Self::Rejected,
+        Self::TimedOut,
+        Self::Cancelled,
+        Self::Expired,
+        Self::Started,
+        Self::Executed,
+        Self::Failed,
+        Self::Indeterminate,
+        Self::Attached,
+        Self::Left,
+        Self::Settled,
+        Self::Removed,
+    ];
+
+    /// Returns the transition's name in snake case, as histories spell it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Requested => "requested",
+            Self::Voted => "voted",
+            Self::Approved => "approved",
+            Self::AutoApproved => "auto_approved",
+            Self::Rejected => "rejected",
+            Self::TimedOut => "timed_out",
+            Self::Cancelled => "cancelled",
+            Self::Expired => "expired",
+            Self::Started => "started",
+            Self::Executed => "executed",
+            Self::Failed => "failed",
+            Self::Indeterminate => "indeterminate",
+            Self::Attached => "attached",
+            Self::Left => "left",
+            Self::Settled => "settled",
+            Self::Removed => "removed",
+        }
+    }
+}
+
+impl FromStr for Transition {
+    type Err = ParseTransitionError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Self::ALL.into_iter().find(|transition| transition.as_str() == text).ok_or(ParseTransitionError)
+    }
+}
+
+/// The text names no transition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not a transition that this version knows")]
+pub struct ParseTransitionError;
 
 /// What must still hold when the change is committed. The store checks it in the same step, on its own clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -126,10 +242,22 @@ pub struct Guard {
     pub not_before: Option<DateTime<Utc>>,
     /// The commit must be earlier.
     pub not_after: Option<DateTime<Utc>>,
-    /// The store's incarnation; 0 for a store that loses everything or nothing, as memory does.
+    /// The store's incarnation, as the change was made in it.
     pub incarnation: u64,
-    /// The freeze epoch the policy was asked under; 0 while nothing can be frozen.
+    /// The freeze epoch, as the change was made under it; 0 while nothing can be frozen.
     pub freeze_epoch: u64,
+}
+
+impl Guard {
+    /// Says whether a record of this version may be written at this moment: what a store checks in the step that writes.
+    #[must_use]
+    pub fn holds(&self, version: u32, moment: Moment) -> bool {
+        self.version == version
+            && self.not_before.is_none_or(|time| moment.time >= time)
+            && self.not_after.is_none_or(|time| moment.time < time)
+            && self.incarnation == moment.incarnation
+            && self.freeze_epoch == moment.freeze_epoch
+    }
 }
 
 /// A new state, and what must hold for it to be written.
@@ -139,12 +267,12 @@ pub struct Change {
     pub state: State,
     /// What must hold.
     pub guard: Guard,
-    /// What the change is about.
-    pub transition: Transition,
+    /// What the change is about; nothing where only a refused attempt is written down.
+    pub transition: Option<Transition>,
 }
 
 /// Why an event changes nothing.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Conflict {
     /// The same reviewer said the same before.
@@ -167,220 +295,32 @@ pub enum Conflict {
     AlreadyStarted,
     /// Not the holder of the start, or its outcome is recorded.
     NotHolder,
+    /// The tool is not the one that was approved.
+    Unrunnable,
+    /// The outcome is known, or the call has not started.
+    NotIndeterminate,
+    /// It has not ended.
+    NotEnded,
 }
 
-fn after(now: DateTime<Utc>, time: std::time::Duration) -> DateTime<Utc> {
-    TimeDelta::from_std(time).ok().and_then(|time| now.checked_add_signed(time)).unwrap_or(DateTime::<Utc>::MAX_UTC)
-}
-
-/// Makes the first state of a request.
-#[must_use]
-pub fn open(ask: &Ask, verdict: Verdict, now: DateTime<Utc>) -> Change {
-    let mut state = State {
-        status: ApprovalStatus::Pending,
-        version: 1,
-        expires_at: after(now, ask.tool.reviewers_time()),
-        decided: None,
-        edited: None,
-        votes: Arc::default(),
-        execution: Execution::default(),
-        ended_because: None,
-    };
-    let by_rule = |rule| Some(Arc::new(Decided { at: now, by: BY_POLICY.into(), comment: None, matched_rule: Some(rule) }));
-    let transition = match verdict {
-        Verdict::Ask => Transition::Requested,
-        Verdict::Deny { rule } => {
-            state.status = ApprovalStatus::Rejected;
-            state.decided = by_rule(rule);
-            Transition::Rejected
+impl Conflict {
+    /// Returns the conflict's name in snake case, as histories spell it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Repeated => "repeated",
+            Self::Ended => "ended",
+            Self::AlreadyVoted => "already_voted",
+            Self::DigestMismatch => "digest_mismatch",
+            Self::NotAllowed => "not_allowed",
+            Self::SelfReview => "self_review",
+            Self::NotDue => "not_due",
+            Self::NotApproved => "not_approved",
+            Self::AlreadyStarted => "already_started",
+            Self::NotHolder => "not_holder",
+            Self::Unrunnable => "unrunnable",
+            Self::NotIndeterminate => "not_indeterminate",
+            Self::NotEnded => "not_ended",
         }
-        Verdict::AutoApprove { rule, claim_id } => {
-            state.status = ApprovalStatus::AutoApproved;
-            state.decided = by_rule(rule);
-            start(&mut state, claim_id, now);
-            Transition::AutoApproved
-        }
-    };
-    let guard = Guard { version: 0, not_before: None, not_after: None, incarnation: ask.incarnation, freeze_epoch: 0 };
-    Change { state, guard, transition }
-}
-
-fn start(state: &mut State, claim_id: Uuid, now: DateTime<Utc>) {
-    state.execution.state = ExecutionState::Executing;
-    state.execution.claim_id = Some(claim_id);
-    state.execution.started_at = Some(now);
-}
-
-fn decided(at: DateTime<Utc>, by: Arc<str>, comment: Option<Box<str>>) -> Option<Arc<Decided>> {
-    Some(Arc::new(Decided { at, by, comment, matched_rule: None }))
-}
-
-/// Returns the state after nobody decided in time.
-pub(super) fn timed_out(state: &State, at: DateTime<Utc>) -> State {
-    let mut next = state.clone();
-    next.version += 1;
-    next.status = ApprovalStatus::TimedOut;
-    next.decided = decided(at, "deadline".into(), None);
-    next
-}
-
-/// Returns the state after an approval ended unused.
-pub(super) fn expired(state: &State, because: EndedBecause) -> State {
-    let mut next = state.clone();
-    next.version += 1;
-    next.status = ApprovalStatus::Expired;
-    next.ended_because = Some(because);
-    next
-}
-
-/// Applies an event to a request at a time of the store's clock.
-///
-/// # Errors
-/// A [`Conflict`] says why nothing changes.
-pub fn apply(request: &ApprovalRequest, event: &Event, now: DateTime<Utc>) -> Result<Change, Conflict> {
-    // A clock that stepped back must not order a record's times wrongly.
-    let now = now.max(latest(request));
-    let ask = request.ask();
-    let state = request.state();
-    let mut next = state.clone();
-    next.version += 1;
-    let mut guard =
-        Guard { version: state.version, not_before: None, not_after: None, incarnation: ask.incarnation, freeze_epoch: 0 };
-    let pending = state.status == ApprovalStatus::Pending;
-    let unused = state.status == ApprovalStatus::Approved && state.execution.state == ExecutionState::NotStarted;
-
-    let transition = match event {
-        Event::Vote { reviewer, answer, digest, edited, comment, door } => {
-            if !request.is_for(reviewer) {
-                return Err(Conflict::NotAllowed);
-            }
-            if request.is_on_behalf_of(reviewer) {
-                return Err(Conflict::SelfReview);
-            }
-            let (answer, digest) = (*answer, *digest);
-            let current = request.digest();
-            let counted = |vote: &&Vote| *vote.reviewer == *reviewer.name() && vote.digest == current;
-            if let Some(vote) = state.votes.iter().find(counted) {
-                // What was edited stands under its own digest; the editor's repetition names the one they saw.
-                let same = vote.decision == answer && (digest.is_none_or(|digest| digest == current) || edited.is_some());
-                let same = same && edited.as_ref().is_none_or(|edited| edited.digest() == current);
-                return Err(match (same, pending) {
-                    (true, _) => Conflict::Repeated,
-                    (false, true) if now < state.expires_at => Conflict::AlreadyVoted,
-                    (false, _) => Conflict::Ended,
-                });
-            }
-            if !pending || now >= state.expires_at {
-                return Err(Conflict::Ended);
-            }
-            match digest {
-                Some(digest) if digest != current => return Err(Conflict::DigestMismatch),
-                None if answer == Answer::Approve => return Err(Conflict::DigestMismatch),
-                _ => {}
-            }
-            guard.not_after = Some(state.expires_at);
-            if let Some(edited) = edited.as_ref().filter(|edited| answer == Answer::Approve && edited.digest() != current) {
-                next.edited = Some(Arc::clone(edited));
-            }
-            let current = next.edited.as_ref().map_or(current, |edited| edited.digest());
-            let by = reviewer.shared_name();
-            let vote = Vote { reviewer: Arc::clone(&by), decision: answer, door, digest: current, at: now };
-            // One vote a person and text: an edit that is edited back brings the first one back to life.
-            let others = state.votes.iter().filter(|old| *old.reviewer != *by || old.digest != current).cloned();
-            next.votes = others.chain([vote]).collect();
-            let approvals = next.votes.iter().filter(|vote| vote.decision == Answer::Approve && vote.digest == current).count();
-            if answer == Answer::Reject {
-                next.status = ApprovalStatus::Rejected;
-                next.decided = decided(now, by, comment.clone());
-                Transition::Rejected
-            } else if approvals >= ask.tool.required_quorum() as usize {
-                next.status = ApprovalStatus::Approved;
-                next.decided = decided(now, by, comment.clone());
-                next.execution.grant_expires_at = Some(after(now, GRANT_TTL));
-                Transition::Approved
-            } else {
-                Transition::Voted
-            }
-        }
-        Event::TimeOut if !pending => return Err(Conflict::Ended),
-        Event::TimeOut if now < state.expires_at => return Err(Conflict::NotDue),
-        Event::TimeOut => {
-            guard.not_before = Some(state.expires_at);
-            next = timed_out(state, now);
-            Transition::TimedOut
-        }
-        Event::Cancel { by } => {
-            let end = if pending { Some(state.expires_at) } else { state.execution.grant_expires_at.filter(|_| unused) };
-            if end.is_none_or(|end| now >= end) {
-                return Err(ended_or_started(state));
-            }
-            guard.not_after = end;
-            next.status = ApprovalStatus::Cancelled;
-            if pending {
-                next.decided = decided(now, Arc::clone(by), None);
-            } else {
-                // Who approved stays on the record.
-                next.ended_because = Some(EndedBecause::Revoked);
-            }
-            Transition::Cancelled
-        }
-        Event::Claim { claim_id, digest, denied } => {
-            if !unused {
-                return Err(if pending { Conflict::NotApproved } else { ended_or_started(state) });
-            }
-            if *digest != request.digest() {
-                return Err(Conflict::DigestMismatch);
-            }
-            if state.execution.grant_expires_at.is_none_or(|end| now >= end) {
-                guard.not_before = state.execution.grant_expires_at;
-                next = expired(state, EndedBecause::Grant);
-                Transition::Expired
-            } else if let Some(rule) = denied {
-                next.status = ApprovalStatus::Cancelled;
-                next.ended_because = Some(EndedBecause::Policy);
-                next.decided = state.decided.as_deref().cloned().map(|mut decided| {
-                    decided.matched_rule = Some(Arc::clone(rule));
-                    Arc::new(decided)
-                });
-                Transition::Cancelled
-            } else {
-                guard.not_after = state.execution.grant_expires_at;
-                start(&mut next, *claim_id, now);
-                Transition::Started
-            }
-        }
-        Event::Expire(_) if !unused => return Err(ended_or_started(state)),
-        Event::Expire(EndedBecause::Grant) if state.execution.grant_expires_at.is_some_and(|end| now < end) => {
-            return Err(Conflict::NotDue);
-        }
-        Event::Expire(because) => {
-            next = expired(state, *because);
-            Transition::Expired
-        }
-        Event::Finish { claim_id, outcome } => {
-            let open = matches!(state.execution.state, ExecutionState::Executing | ExecutionState::Indeterminate);
-            if !open || state.execution.claim_id != Some(*claim_id) {
-                return Err(Conflict::NotHolder);
-            }
-            next.execution.finished_at = Some(now);
-            let (state, transition) = match outcome {
-                Outcome::Executed => (ExecutionState::Executed, Transition::Executed),
-                Outcome::Failed => (ExecutionState::Failed, Transition::Failed),
-                Outcome::Indeterminate => (ExecutionState::Indeterminate, Transition::Indeterminate),
-            };
-            next.execution.state = state;
-            transition
-        }
-    };
-    Ok(Change { state: next, guard, transition })
-}
-
-fn ended_or_started(state: &State) -> Conflict {
-    if state.execution.state == ExecutionState::NotStarted { Conflict::Ended } else { Conflict::AlreadyStarted }
-}
-
-fn latest(request: &ApprovalRequest) -> DateTime<Utc> {
-    let state = request.state();
-    let times = [state.decided.as_ref().map(|decided| decided.at), state.execution.started_at, state.execution.finished_at];
-    times.into_iter().flatten().fold(request.created_at(), DateTime::max)
+    }
 }

@@ -1,7 +1,13 @@
 //! [`ApprovalRequest`]: one call that waits, waited, or went through by rule. An immutable ask and a small state; no I/O.
 
+mod audit;
+mod fact;
 mod json;
 mod lifecycle;
+mod rules;
+mod state;
+mod status;
+mod stored;
 
 use std::fmt;
 use std::str::FromStr;
@@ -11,11 +17,19 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-pub use self::lifecycle::{Change, Conflict, Event, Guard, Outcome, Transition, Verdict, apply, open};
+pub use self::audit::AuditRow;
+pub use self::fact::Fact;
+pub use self::lifecycle::{Change, Conflict, Event, Guard, Outcome, ParseTransitionError, Settlement, Transition, Verdict};
+use self::rules::{BY_CALLER, Ended};
+pub use self::rules::{MAX_REFUSED, apply, open, refuse};
+pub(crate) use self::state::Decided;
+pub use self::state::{Ask, ExecutionRecord, Moment, State};
+pub use self::status::{ApprovalStatus, EndedBecause, ExecutionState, ParseStatusError};
+pub use self::stored::{Corrupt, Stored};
 use crate::agent::Agent;
-use crate::arguments::{Arguments, Digest, Flag, Flags, display};
+use crate::arguments::{Arguments, Digest, Flags};
 use crate::decision::{Reviewer, Vote};
-use crate::tool::{Tool, ToolRef};
+use crate::tool::Tool;
 
 /// How long an approval may wait for its start: 15 minutes.
 pub const GRANT_TTL: Duration = Duration::from_secs(15 * 60);
@@ -35,6 +49,18 @@ impl RequestId {
     /// Returns some of its random bits, to spread ids over tables.
     pub(crate) const fn low_bits(self) -> usize {
         self.0.as_u128() as usize
+    }
+}
+
+impl From<Uuid> for RequestId {
+    fn from(id: Uuid) -> Self {
+        Self(id)
+    }
+}
+
+impl From<RequestId> for Uuid {
+    fn from(id: RequestId) -> Self {
+        id.0
     }
 }
 
@@ -67,217 +93,6 @@ impl FromStr for RequestId {
     }
 }
 
-/// Where a request stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum ApprovalStatus {
-    /// Waiting for reviewers.
-    Pending,
-    /// Approved by as many reviewers as the tool needs.
-    Approved,
-    /// Let through by a rule; nobody was asked.
-    AutoApproved,
-    /// Refused by a reviewer or by a deny rule.
-    Rejected,
-    /// Nobody decided in time.
-    TimedOut,
-    /// Withdrawn before it started: the caller went away, or the approval was revoked.
-    Cancelled,
-    /// Approved, but never started.
-    Expired,
-}
-
-/// The text is no status.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("not a status: it is `pending`, `approved`, `auto_approved`, `rejected`, `timed_out`, `cancelled` or `expired`")]
-pub struct ParseStatusError;
-
-impl FromStr for ApprovalStatus {
-    type Err = ParseStatusError;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Self::ALL.into_iter().find(|status| status.as_str() == text).ok_or(ParseStatusError)
-    }
-}
-
-impl ApprovalStatus {
-    pub(crate) const ALL: [Self; 7] =
-        [Self::Pending, Self::Approved, Self::AutoApproved, Self::Rejected, Self::TimedOut, Self::Cancelled, Self::Expired];
-
-    /// Returns the status as records and the API spell it.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Pending => "pending",
-            Self::Approved => "approved",
-            Self::AutoApproved => "auto_approved",
-            Self::Rejected => "rejected",
-            Self::TimedOut => "timed_out",
-            Self::Cancelled => "cancelled",
-            Self::Expired => "expired",
-        }
-    }
-}
-
-impl fmt::Display for ApprovalStatus {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.as_str().replace('_', " "))
-    }
-}
-
-/// How far the call's body has come.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum ExecutionState {
-    /// The body has not been started.
-    #[default]
-    NotStarted,
-    /// The one start was claimed; the body runs or is about to.
-    Executing,
-    /// The body returned.
-    Executed,
-    /// The body returned an error, or panicked.
-    Failed,
-    /// Whoever claimed the start is gone. It may have run, in whole, in part or not at all.
-    Indeterminate,
-}
-
-impl ExecutionState {
-    /// Returns the state as records and the API spell it.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::NotStarted => "not_started",
-            Self::Executing => "executing",
-            Self::Executed => "executed",
-            Self::Failed => "failed",
-            Self::Indeterminate => "indeterminate",
-        }
-    }
-}
-
-impl fmt::Display for ExecutionState {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.as_str().replace('_', " "))
-    }
-}
-
-/// Why a request ended although nobody rejected it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum EndedBecause {
-    /// What the call is about changed meanwhile.
-    Stale,
-    /// The store lost, or may have lost, what was written before.
-    Incarnation,
-    /// The approval was not used within [`GRANT_TTL`].
-    Grant,
-    /// What was approved cannot be decoded into the tool's arguments.
-    Unrunnable,
-    /// A deny rule forbids it by now.
-    Policy,
-    /// The approval was taken back.
-    Revoked,
-    /// The tool, or everything, is frozen.
-    Frozen,
-}
-
-impl EndedBecause {
-    /// Returns the reason as a clause for people.
-    #[must_use]
-    pub const fn as_clause(self) -> &'static str {
-        match self {
-            Self::Stale => "what it is about changed meanwhile",
-            Self::Incarnation => "the store may have lost writes",
-            Self::Grant => "the approval was not used in time",
-            Self::Unrunnable => "what was approved does not fit the tool's arguments",
-            Self::Policy => "a deny rule forbids it by now",
-            Self::Revoked => "the approval was revoked",
-            Self::Frozen => "the tool is frozen",
-        }
-    }
-}
-
-/// How a call's start and end are recorded.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
-#[non_exhaustive]
-pub struct Execution {
-    /// How far it came.
-    pub state: ExecutionState,
-    /// Who holds the one start.
-    pub claim_id: Option<Uuid>,
-    /// Until when an approval may be used, in UTC.
-    pub grant_expires_at: Option<DateTime<Utc>>,
-    /// When the start was claimed, in UTC.
-    pub started_at: Option<DateTime<Utc>>,
-    /// When the outcome was recorded, in UTC.
-    pub finished_at: Option<DateTime<Utc>>,
-}
-
-/// What was asked. It never changes.
-///
-/// `Debug` shows no argument's value, and so not the reason either: it is made of them.
-pub struct Ask {
-    pub(crate) id: RequestId,
-    pub(crate) namespace: Arc<str>,
-    pub(crate) tool: ToolRef,
-    pub(crate) arguments: Arguments,
-    pub(crate) agent: Option<Agent>,
-    pub(crate) call_id: Option<Box<str>>,
-    pub(crate) reason: Option<Box<str>>,
-    pub(crate) created_at: DateTime<Utc>,
-    pub(crate) policy_version: u32,
-    pub(crate) incarnation: u64,
-}
-
-impl fmt::Debug for Ask {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Ask")
-            .field("id", &self.id)
-            .field("namespace", &self.namespace)
-            .field("tool", &self.tool.name())
-            .field("arguments", &self.arguments)
-            .field("agent", &self.agent)
-            .field("call_id", &self.call_id)
-            .field("created_at", &self.created_at)
-            .finish_non_exhaustive()
-    }
-}
-
-/// How and by whom a request was decided.
-///
-/// `Debug` shows no comment: a reviewer's words may quote an argument.
-#[derive(Clone, PartialEq, Eq)]
-pub(crate) struct Decided {
-    pub(crate) at: DateTime<Utc>,
-    pub(crate) by: Arc<str>,
-    pub(crate) comment: Option<Box<str>>,
-    pub(crate) matched_rule: Option<Arc<str>>,
-}
-
-impl fmt::Debug for Decided {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { at, by, comment: _, matched_rule } = self;
-        f.debug_struct("Decided").field("at", at).field("by", by).field("matched_rule", matched_rule).finish_non_exhaustive()
-    }
-}
-
-/// What changes about a request. Each change makes a new one.
-#[derive(Clone, Debug)]
-pub struct State {
-    pub(crate) status: ApprovalStatus,
-    pub(crate) version: u32,
-    pub(crate) expires_at: DateTime<Utc>,
-    pub(crate) decided: Option<Arc<Decided>>,
-    pub(crate) edited: Option<Arc<Arguments>>,
-    pub(crate) votes: Arc<[Vote]>,
-    pub(crate) execution: Execution,
-    pub(crate) ended_because: Option<EndedBecause>,
-}
-
 /// A call and what became of it.
 ///
 /// A clone is two reference counts; the record it shows does not change under its reader. `Serialize` writes the JSON that
@@ -298,33 +113,48 @@ impl ApprovalRequest {
         Self::new(Arc::clone(&self.ask), state)
     }
 
-    /// Returns the record as it has to be read at `now`: past its deadline it is timed out, an approval past its own end has
-    /// expired, written or not.
-    pub(crate) fn at(self, now: DateTime<Utc>) -> Self {
-        if !self.is_due(now) {
-            return self;
-        }
-        match self.status() {
-            ApprovalStatus::Pending => self.with(lifecycle::timed_out(&self.state, self.expires_at())),
-            _ => self.with(lifecycle::expired(&self.state, EndedBecause::Grant)),
+    /// Returns the record as it has to be read at this moment: past its deadline it is timed out, an approval past its own end
+    /// has expired, and so has what waited in an earlier life of the store; written or not.
+    pub(crate) fn at(self, moment: Moment) -> Self {
+        match rules::projected(&self, moment) {
+            Some(state) => self.with(state),
+            None => self,
         }
     }
 
-    /// Returns where the request stands at `now`, as [`at`](Self::at) would show it.
-    pub(crate) fn status_at(&self, now: DateTime<Utc>) -> ApprovalStatus {
-        match self.status() {
-            status if !self.is_due(now) => status,
-            ApprovalStatus::Pending => ApprovalStatus::TimedOut,
-            _ => ApprovalStatus::Expired,
+    /// Returns where the request stands at this moment, whether or not that is written.
+    #[must_use]
+    pub fn status_at(&self, moment: Moment) -> ApprovalStatus {
+        match self.ended_at(moment) {
+            None => self.status(),
+            Some(Ended::TimedOut) => ApprovalStatus::TimedOut,
+            Some(Ended::Expired(_)) => ApprovalStatus::Expired,
         }
     }
 
-    fn is_due(&self, now: DateTime<Utc>) -> bool {
-        self.next_deadline().is_some_and(|deadline| now >= deadline)
+    /// Says how the request has ended by itself at this moment.
+    fn ended_at(&self, moment: Moment) -> Option<Ended> {
+        let deadline = self.next_deadline()?;
+        if self.ask.incarnation != moment.incarnation {
+            return Some(Ended::Expired(EndedBecause::Incarnation));
+        }
+        (moment.time >= deadline).then(|| match self.status() {
+            ApprovalStatus::Pending => Ended::TimedOut,
+            _ => Ended::Expired(EndedBecause::Grant),
+        })
     }
 
-    /// Returns when the clock alone changes where the request stands.
-    pub(crate) fn next_deadline(&self) -> Option<DateTime<Utc>> {
+    /// Returns the event that writes down how the request has ended by itself at this moment.
+    pub(crate) fn due_event(&self, moment: Moment) -> Option<Event> {
+        self.ended_at(moment).map(|ended| match ended {
+            Ended::TimedOut => Event::TimeOut,
+            Ended::Expired(because) => Event::Expire(because),
+        })
+    }
+
+    /// Returns when the clock alone changes where the request stands, in UTC.
+    #[must_use]
+    pub fn next_deadline(&self) -> Option<DateTime<Utc>> {
         match self.status() {
             ApprovalStatus::Pending => Some(self.expires_at()),
             ApprovalStatus::Approved if self.execution().state == ExecutionState::NotStarted => {
@@ -334,12 +164,65 @@ impl ApprovalRequest {
         }
     }
 
+    /// Returns the gate whose work this request is: the one that holds its start, else the one that has a call waiting. When
+    /// that gate is gone, somebody else has to settle it.
+    #[must_use]
+    pub fn held_by(&self) -> Option<Uuid> {
+        match self.execution().state {
+            ExecutionState::Executing => self.execution().holder,
+            _ => self.state.waiter,
+        }
+    }
+
+    /// Returns what makes a later call the same as this one, for as long as it does: run, call, principal, tool and arguments.
+    ///
+    /// A request that was withdrawn because its caller went away stands in nobody's way.
+    #[must_use]
+    pub fn idempotency_key(&self) -> Option<Digest> {
+        let withdrawn = self.status() == ApprovalStatus::Cancelled && self.decided_by() == Some(BY_CALLER);
+        self.ask.key.as_deref().copied().filter(|_| !withdrawn)
+    }
+
+    /// Says whether nothing more can happen to the request. One whose outcome nobody knows has not ended.
+    #[must_use]
+    pub fn has_ended(&self) -> bool {
+        match self.status() {
+            ApprovalStatus::Pending => false,
+            ApprovalStatus::Approved | ApprovalStatus::AutoApproved => {
+                matches!(self.execution().state, ExecutionState::Executed | ExecutionState::Failed)
+            }
+            _ => true,
+        }
+    }
+
+    /// Says whether the body was started and nobody knows how far it came.
+    #[must_use]
+    pub fn is_indeterminate(&self) -> bool {
+        self.execution().state == ExecutionState::Indeterminate
+    }
+
+    /// Says whether a call waits for the request, as far as its store knows.
+    #[must_use]
+    pub fn is_waited_for(&self) -> bool {
+        self.state.waiter.is_some()
+    }
+
     pub(crate) fn ask(&self) -> &Ask {
         &self.ask
     }
 
     pub(crate) fn state(&self) -> &State {
         &self.state
+    }
+
+    pub(crate) const fn shared_state(&self) -> &Arc<State> {
+        &self.state
+    }
+
+    /// Returns the store's incarnation that the request was made in.
+    #[must_use]
+    pub fn incarnation(&self) -> u64 {
+        self.ask.incarnation
     }
 
     /// Returns the request's id.
@@ -516,8 +399,8 @@ impl ApprovalRequest {
 
     /// Returns how far the body has come.
     #[must_use]
-    pub fn execution(&self) -> &Execution {
-        &self.state.execution
+    pub fn execution(&self) -> &ExecutionRecord {
+        self.state.execution()
     }
 
     /// Returns why the request ended although nobody rejected it.
@@ -550,33 +433,6 @@ impl ApprovalRequest {
         rest.sort_by(|a, b| a.0.cmp(&b.0));
         facts.extend(rest.iter().map(|(name, value)| Fact::new(name, value)));
         facts
-    }
-}
-
-/// One argument as a reviewer sees it: in the display form, safe to print after a channel's own escaping.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Fact {
-    /// The argument's name.
-    pub name: String,
-    /// Its whole value.
-    pub value: String,
-    /// What about the two can mislead who reads them.
-    pub flags: Flags,
-}
-
-impl Fact {
-    fn new(name: &str, value: &serde_json::Value) -> Self {
-        let flags = Flags::of_text(name).union(Flags::of_value(value));
-        Self { name: display::name(name), value: display::value(value), flags }
-    }
-
-    /// Says what can mislead, for a line below the argument; nothing where nothing can. That a value is redacted shows by
-    /// itself. A mere note [allows rules to approve](Flags::allows_auto_approval).
-    #[must_use]
-    pub fn warning(&self) -> Option<String> {
-        let meanings: Vec<_> = self.flags.iter().filter(|flag| *flag != Flag::Redacted).map(Flag::meaning).collect();
-        (!meanings.is_empty()).then(|| meanings.join("; "))
     }
 }
 

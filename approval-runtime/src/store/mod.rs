@@ -1,94 +1,40 @@
 //! [`ApprovalStore`]: where requests are kept. A store only stores: who may do what is decided in [`request`](crate::request).
 
+mod error;
 mod memory;
 mod query;
+mod row;
+mod write;
 
-use std::error::Error;
 use std::fmt;
-use std::sync::Arc;
 
-use chrono::{DateTime, Utc};
-
+pub use self::error::StoreError;
 pub use self::memory::MemoryStore;
-pub use self::query::{Cursor, Order, ParseCursorError, Query};
+pub use self::query::{AuditQuery, Changed, Changes, Cursor, Found, Logged, Order, ParseCursorError, Query, Which};
+pub use self::row::{Expect, Row, RowQuery, Space};
+pub use self::write::Write;
 use crate::boxed::BoxFuture;
-use crate::request::{ApprovalRequest, Guard, RequestId, State};
+use crate::request::{ApprovalRequest, Moment, RequestId};
 
-/// One write, with what must hold for it. A store writes all of a commit or nothing.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub enum Write {
-    /// Adds a request whose id is not there yet.
-    Insert {
-        /// The new record.
-        request: ApprovalRequest,
-        /// Refused when the namespace already has this many pending requests and the new one is pending too.
-        max_pending: usize,
-    },
-    /// Puts a new state in place of the one that has the guard's version.
-    Update {
-        /// The request.
-        id: RequestId,
-        /// Its new state.
-        state: Arc<State>,
-        /// What must still hold, on the store's clock.
-        guard: Guard,
-    },
-}
-
-/// Why a store did not do what it was asked. Nothing was written, except where the variant says otherwise.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum StoreError {
-    /// No request has this id.
-    #[error("no approval request `{id}`")]
-    NotFound {
-        /// The id.
-        id: RequestId,
-    },
-    /// A request with this id is there.
-    #[error("approval request `{id}` exists")]
-    AlreadyExists {
-        /// The id.
-        id: RequestId,
-    },
-    /// Somebody wrote first, or the time for this write has passed: read again, decide again.
-    #[error("approval request `{id}` is no longer as it was at version {version}")]
-    Stale {
-        /// The id.
-        id: RequestId,
-        /// The version the write was made from.
-        version: u32,
-    },
-    /// The namespace has as many pending requests as are allowed.
-    #[error("{limit} requests are pending, the most allowed")]
-    TooManyPending {
-        /// The most allowed.
-        limit: usize,
-    },
-    /// The database or its driver failed. Whether a write happened is unknown.
-    #[error("the {store} store could not {verb}")]
-    Backend {
-        /// Which store.
-        store: &'static str,
-        /// What it was doing, as a verb with its object.
-        verb: &'static str,
-        /// The cause.
-        #[source]
-        source: Box<dyn Error + Send + Sync>,
-    },
-}
-
-/// Keeps approval requests.
+/// Keeps approval requests, their histories, and rows of other kinds.
 ///
-/// The contract: [`commit`](Self::commit) is atomic, checks every guard in the same step on the store's own clock, and is
-/// durable (as far as the store is) when it returns. [`now`](Self::now) never decreases. Reads show what was committed: the
-/// gate projects deadlines that have passed, and [`query`](Self::query) counts them.
+/// The contract, which the public suite (feature `conformance`) tests:
+///
+/// - [`commit`](Self::commit) writes all of its writes or none, checks each one's precondition in the same step, guards on the
+///   store's own clock, and is durable (as far as the store is) when it returns.
+/// - With each write to a request it keeps that version's [`audit_row`](ApprovalRequest::audit_row), in the same step.
+/// - [`now`](Self::now) never decreases, over restarts too.
+/// - Reads show what was committed. Deadlines that have passed count in [`query`](Self::query), written or not; whoever reads a
+///   request projects them.
+/// - A record that cannot be read is told as such, and harms no other.
+/// - Namespaces do not meet.
+///
+/// None of its futures needs more of the runtime than that somebody polls them, unless the store says so.
 pub trait ApprovalStore: fmt::Debug + Send + Sync + 'static {
     /// Writes everything or nothing.
     ///
     /// # Errors
-    /// [`StoreError`]; the preconditions of [`Write`] give its first four variants.
+    /// [`StoreError`]: what [`Write`] says for each write, or what became of the store itself.
     ///
     /// # Cancel safety
     /// A dropped commit has happened whole or not at all.
@@ -97,7 +43,7 @@ pub trait ApprovalStore: fmt::Debug + Send + Sync + 'static {
     /// Reads one request.
     ///
     /// # Errors
-    /// [`StoreError::Backend`].
+    /// [`StoreError::Corrupt`], or what became of the store itself.
     fn get<'a>(&'a self, namespace: &'a str, id: RequestId) -> BoxFuture<'a, Result<Option<ApprovalRequest>, StoreError>>;
 
     /// Reads the requests that a [`Query`] names, in its order.
@@ -105,12 +51,37 @@ pub trait ApprovalStore: fmt::Debug + Send + Sync + 'static {
     /// What it costs depends on how many are returned, not on how many are kept: people page through it while calls wait.
     ///
     /// # Errors
-    /// [`StoreError::Backend`].
-    fn query<'a>(&'a self, query: &'a Query) -> BoxFuture<'a, Result<Vec<ApprovalRequest>, StoreError>>;
+    /// What became of the store itself. A record that cannot be read is named in [`Found::corrupt`].
+    fn query<'a>(&'a self, query: &'a Query) -> BoxFuture<'a, Result<Found, StoreError>>;
 
-    /// Reads the store's clock: UTC, whole microseconds, never less than before.
+    /// Reads rows of another kind than requests, by key.
     ///
     /// # Errors
-    /// [`StoreError::Backend`].
-    fn now(&self) -> BoxFuture<'_, Result<DateTime<Utc>, StoreError>>;
+    /// What became of the store itself.
+    fn rows<'a>(&'a self, query: &'a RowQuery) -> BoxFuture<'a, Result<Vec<Row>, StoreError>>;
+
+    /// Reads rows of histories, in the order in which they were committed.
+    ///
+    /// # Errors
+    /// What became of the store itself.
+    fn audit<'a>(&'a self, query: &'a AuditQuery) -> BoxFuture<'a, Result<Vec<Logged>, StoreError>>;
+
+    /// Returns which requests changed behind a place that an earlier call returned; waits until one did. Without a place it
+    /// returns at once, with the place where the changes to come begin.
+    ///
+    /// Every change that somebody else committed is told, in order; those committed through this very store may be left out. It
+    /// looks before it waits, so that dropping the future and calling again loses nothing.
+    ///
+    /// # Errors
+    /// What became of the store itself.
+    fn changes<'a>(&'a self, namespace: &'a str, after: Option<u64>) -> BoxFuture<'a, Result<Changes, StoreError>>;
+
+    /// Reads the store's clock.
+    ///
+    /// # Errors
+    /// What became of the store itself.
+    fn now(&self) -> BoxFuture<'_, Result<Moment, StoreError>>;
+
+    /// Says whether other processes may write to it. Then a gate on it reads its changes, and tells the others that it is alive.
+    fn is_shared(&self) -> bool;
 }

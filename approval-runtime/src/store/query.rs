@@ -1,30 +1,115 @@
-//! [`Query`]: which requests to read, in which order, and from where on.
+//! [`Query`] and [`AuditQuery`]: which requests or rows of histories to read, in which order, and from where on.
 
 use std::fmt;
 use std::str::FromStr;
 
 use chrono::{DateTime, Utc};
 
-use crate::request::{ApprovalRequest, ApprovalStatus, RequestId};
+use uuid::Uuid;
+
+use crate::request::{ApprovalRequest, ApprovalStatus, AuditRow, Moment, RequestId, Transition};
 
 /// Which requests to read.
-///
-/// Two indexes are enough for it: one by status, creation time and id, and one of the deadlines that nobody has written yet.
 #[derive(Clone, Debug, Default)]
 pub struct Query {
     /// The namespace (tenant).
     pub namespace: String,
-    /// Only requests that stand at one of these. An empty list reads all that are kept.
-    pub statuses: Vec<ApprovalStatus>,
-    /// The time that statuses are judged at. A pending request whose deadline has passed by then counts as timed out, an
-    /// approval that was not used in its time as expired, whether or not that is written.
-    pub at: DateTime<Utc>,
+    /// What they have in common.
+    pub which: Which,
+    /// The moment that requests are judged at. One whose deadline has passed by then counts as timed out, an approval that was
+    /// not used in its time as expired, and either as expired if it is of another incarnation; whether or not that is written.
+    pub at: Moment,
     /// In which order.
     pub order: Order,
     /// Only requests behind this place, in that order.
     pub after: Option<Cursor>,
     /// At most this many.
     pub limit: Option<usize>,
+}
+
+/// What requests have in common that are read together.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Which {
+    /// They stand at one of these. An empty list reads all that are kept.
+    Standing(Vec<ApprovalStatus>),
+    /// They have ended by themselves, and nobody has written that yet.
+    Due,
+    /// They are approved and can still be started.
+    Unused,
+    /// They are the work of this gate: [`held_by`](ApprovalRequest::held_by).
+    HeldBy(Uuid),
+    /// Nobody knows how far their bodies came.
+    Indeterminate,
+}
+
+impl Default for Which {
+    fn default() -> Self {
+        Self::Standing(Vec::new())
+    }
+}
+
+impl Which {
+    /// Says whether a request is one of them.
+    #[must_use]
+    pub fn is(&self, request: &ApprovalRequest, at: Moment) -> bool {
+        match self {
+            Self::Standing(statuses) => statuses.is_empty() || statuses.contains(&request.status_at(at)),
+            Self::Due => request.status_at(at) != request.status(),
+            Self::Unused => request.status_at(at) == ApprovalStatus::Approved && request.next_deadline().is_some(),
+            Self::HeldBy(gate) => request.held_by() == Some(*gate),
+            Self::Indeterminate => request.is_indeterminate(),
+        }
+    }
+}
+
+/// What a query found.
+#[derive(Clone, Debug, Default)]
+pub struct Found {
+    /// The requests, in the query's order.
+    pub requests: Vec<ApprovalRequest>,
+    /// Records among them that cannot be read.
+    pub corrupt: Vec<RequestId>,
+}
+
+/// Which rows of histories to read, in the order in which they were committed.
+#[derive(Clone, Debug)]
+pub struct AuditQuery {
+    /// The namespace (tenant).
+    pub namespace: String,
+    /// Only the history of this request.
+    pub request: Option<RequestId>,
+    /// Only rows behind this place; 0 for all.
+    pub after: u64,
+    /// At most this many.
+    pub limit: Option<usize>,
+}
+
+/// A row of a history, and where it stands among all that its store committed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Logged {
+    /// More than that of every row committed before; places may be left out.
+    pub position: u64,
+    /// The row.
+    pub row: AuditRow,
+}
+
+/// What changed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Changes {
+    /// The changes, in the order of their commits.
+    pub changes: Vec<Changed>,
+    /// The place behind them, for the next call.
+    pub next: u64,
+}
+
+/// That a request changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Changed {
+    /// The request.
+    pub id: RequestId,
+    /// How; nothing where an attempt was refused.
+    pub what: Option<Transition>,
 }
 
 /// The order of requests: by creation time, then by id.
@@ -48,6 +133,12 @@ pub struct Cursor {
 }
 
 impl Cursor {
+    /// Names the place of a request that was made then.
+    #[must_use]
+    pub const fn new(created_at: DateTime<Utc>, id: RequestId) -> Self {
+        Self { created_at, id }
+    }
+
     /// Returns the place of a request.
     #[must_use]
     pub fn of(request: &ApprovalRequest) -> Self {

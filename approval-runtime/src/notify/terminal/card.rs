@@ -44,8 +44,9 @@ pub(crate) fn card(request: &ApprovalRequest, left: TimeDelta, code: &str) -> St
         row(&mut card, "on behalf of", &display::name(principal));
     }
     row(&mut card, "effect", request.tool().stake().as_str());
-    if !request.tool().not_reviewed().is_empty() {
-        row(&mut card, "not reviewed", &request.tool().not_reviewed().join(", "));
+    let not_reviewed: Vec<_> = request.tool().not_reviewed().collect();
+    if !not_reviewed.is_empty() {
+        row(&mut card, "not reviewed", &not_reviewed.join(", "));
     }
     let quorum = request.tool().required_quorum();
     if quorum > 1 {

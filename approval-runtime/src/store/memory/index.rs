@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 use std::ops::Bound;
 
 use chrono::{DateTime, Utc};
+use rustc_hash::FxHashMap;
 
+use crate::arguments::Digest;
 use crate::request::{ApprovalRequest, ApprovalStatus, RequestId};
 use crate::store::{Cursor, Order};
 
@@ -16,8 +18,12 @@ type Key = (i64, RequestId);
 pub(super) struct Index {
     /// By creation.
     by_status: [BTreeSet<Key>; ApprovalStatus::ALL.len()],
-    /// When the time of those that are pending is over.
+    /// When those that are pending, or approved and unused, end by themselves.
     deadlines: BTreeSet<Key>,
+    /// By creation, those whose outcome nobody knows.
+    indeterminate: BTreeSet<Key>,
+    /// Those that a later call may be the same as.
+    keys: FxHashMap<Digest, RequestId>,
 }
 
 /// Where the index has a request.
@@ -27,13 +33,22 @@ pub(super) struct Place {
     status: ApprovalStatus,
     created_at: DateTime<Utc>,
     deadline: Option<DateTime<Utc>>,
+    indeterminate: bool,
+    key: Option<Digest>,
 }
 
 impl Place {
-    pub(super) fn of(request: &ApprovalRequest) -> Self {
-        let (status, created_at) = (request.status(), request.created_at());
-        let deadline = (status == ApprovalStatus::Pending).then(|| request.expires_at());
-        Self { id: request.id(), status, created_at, deadline }
+    /// Returns where a request stands while the store is in this incarnation: what is of another one has ended.
+    pub(super) fn of(request: &ApprovalRequest, incarnation: u64) -> Self {
+        let deadline = request.next_deadline();
+        Self {
+            id: request.id(),
+            status: request.status(),
+            created_at: request.created_at(),
+            deadline: if request.incarnation() == incarnation { deadline } else { deadline.and(Some(DateTime::UNIX_EPOCH)) },
+            indeterminate: request.is_indeterminate(),
+            key: request.idempotency_key(),
+        }
     }
 
     fn key(&self, time: DateTime<Utc>) -> Key {
@@ -43,15 +58,29 @@ impl Place {
 
 impl Index {
     pub(super) fn enter(&mut self, place: Place) {
-        self.by_status[place.status as usize].insert(place.key(place.created_at));
+        let made = place.key(place.created_at);
+        self.by_status[place.status as usize].insert(made);
         self.deadlines.extend(place.deadline.map(|deadline| place.key(deadline)));
+        self.indeterminate.extend(place.indeterminate.then_some(made));
+        self.keys.extend(place.key.map(|key| (key, place.id)));
     }
 
     pub(super) fn leave(&mut self, place: Place) {
-        self.by_status[place.status as usize].remove(&place.key(place.created_at));
+        let made = place.key(place.created_at);
+        self.by_status[place.status as usize].remove(&made);
         if let Some(deadline) = place.deadline {
             self.deadlines.remove(&place.key(deadline));
         }
+        if place.indeterminate {
+            self.indeterminate.remove(&made);
+        }
+        if let Some(key) = place.key {
+            self.keys.remove(&key);
+        }
+    }
+
+    pub(super) fn same_call(&self, key: Option<Digest>) -> Option<RequestId> {
+        self.keys.get(&key?).copied()
     }
 
     pub(super) fn pending(&self) -> usize {
@@ -63,7 +92,7 @@ impl Index {
         (self.by_status.iter().map(BTreeSet::len).sum(), self.deadlines.len())
     }
 
-    /// Returns the pending requests whose deadline has passed: nobody has written that yet.
+    /// Returns the requests that have ended by themselves, the first one first: nobody has written that yet.
     pub(super) fn due(&self, now: DateTime<Utc>) -> impl Iterator<Item = RequestId> {
         let now = now.timestamp_micros();
         self.deadlines.iter().take_while(move |(deadline, _)| *deadline <= now).map(|(_, id)| *id)
@@ -76,12 +105,19 @@ impl Index {
         order: Order,
         after: Option<Cursor>,
     ) -> Box<dyn Iterator<Item = RequestId> + '_> {
-        let keys = &self.by_status[status as usize];
-        let after =
-            after.map_or(Bound::Unbounded, |after| Bound::Excluded((after.created_at().timestamp_micros(), after.id())));
-        match order {
-            Order::OldestFirst => Box::new(keys.range((after, Bound::Unbounded)).map(|(_, id)| *id)),
-            Order::NewestFirst => Box::new(keys.range((Bound::Unbounded, after)).rev().map(|(_, id)| *id)),
-        }
+        walk(&self.by_status[status as usize], order, after)
+    }
+
+    /// Returns those whose outcome nobody knows, from a place on.
+    pub(super) fn indeterminate(&self, order: Order, after: Option<Cursor>) -> Box<dyn Iterator<Item = RequestId> + '_> {
+        walk(&self.indeterminate, order, after)
+    }
+}
+
+fn walk(keys: &BTreeSet<Key>, order: Order, after: Option<Cursor>) -> Box<dyn Iterator<Item = RequestId> + '_> {
+    let after = after.map_or(Bound::Unbounded, |after| Bound::Excluded((after.created_at().timestamp_micros(), after.id())));
+    match order {
+        Order::OldestFirst => Box::new(keys.range((after, Bound::Unbounded)).map(|(_, id)| *id)),
+        Order::NewestFirst => Box::new(keys.range((Bound::Unbounded, after)).rev().map(|(_, id)| *id)),
     }
 }

@@ -2,17 +2,20 @@
 
 mod clock;
 mod index;
+mod log;
 mod rows;
 
+use std::pin::pin;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use chrono::{DateTime, Utc};
+use tokio::sync::Notify;
 
 use self::clock::Clock;
 use self::rows::Rows;
-use super::{ApprovalStore, Query, StoreError, Write};
+use super::{ApprovalStore, AuditQuery, Changes, Found, Logged, Query, Row, RowQuery, StoreError, Write};
 use crate::boxed::BoxFuture;
-use crate::request::{ApprovalRequest, RequestId};
+use crate::request::{ApprovalRequest, Moment, RequestId};
 
 /// How many ended requests are kept unless the program says otherwise.
 const DEFAULT_KEPT: usize = 1_000;
@@ -29,6 +32,8 @@ pub struct MemoryStore {
     rows: Mutex<Rows>,
     clock: Clock,
     kept: usize,
+    changed: Notify,
+    incarnation: AtomicU64,
 }
 
 impl Default for MemoryStore {
@@ -41,7 +46,13 @@ impl MemoryStore {
     /// Makes an empty store that keeps the last 1,000 ended requests.
     #[must_use]
     pub fn new() -> Self {
-        Self { rows: Mutex::default(), clock: Clock::start(), kept: DEFAULT_KEPT }
+        Self {
+            rows: Mutex::default(),
+            clock: Clock::start(),
+            kept: DEFAULT_KEPT,
+            changed: Notify::new(),
+            incarnation: AtomicU64::new(0),
+        }
     }
 
     /// Sets how many ended requests are kept.
@@ -61,16 +72,19 @@ impl ApprovalStore for MemoryStore {
     fn commit<'a>(&'a self, writes: &'a [Write]) -> BoxFuture<'a, Result<(), StoreError>> {
         Box::pin(async move {
             let mut gone = Vec::new();
+            Write::check_distinct(writes)?;
             let mut rows = self.rows();
-            let now = self.clock.now();
-            for write in writes {
-                rows.sweep(write, now, self.kept, &mut gone);
-                rows.check(write, now)?;
+            let moment = rows.moment(self.clock.now());
+            for (nth, write) in writes.iter().enumerate() {
+                rows.sweep(write, moment, self.kept, &mut gone);
+                rows.check(write, &writes[..nth], moment)?;
             }
             for write in writes {
                 rows.apply(write, self.kept, &mut gone);
             }
+            self.incarnation.store(rows.moment(moment.time).incarnation, Ordering::Release);
             drop(rows);
+            self.changed.notify_waiters();
             Ok(())
         })
     }
@@ -82,12 +96,39 @@ impl ApprovalStore for MemoryStore {
         })
     }
 
-    fn query<'a>(&'a self, query: &'a Query) -> BoxFuture<'a, Result<Vec<ApprovalRequest>, StoreError>> {
-        Box::pin(async move { Ok(self.rows().find(query)) })
+    fn query<'a>(&'a self, query: &'a Query) -> BoxFuture<'a, Result<Found, StoreError>> {
+        Box::pin(async move { Ok(Found { requests: self.rows().find(query), corrupt: Vec::new() }) })
     }
 
-    fn now(&self) -> BoxFuture<'_, Result<DateTime<Utc>, StoreError>> {
-        Box::pin(async move { Ok(self.clock.now()) })
+    fn rows<'a>(&'a self, query: &'a RowQuery) -> BoxFuture<'a, Result<Vec<Row>, StoreError>> {
+        Box::pin(async move { Ok(self.rows().rows(query)) })
+    }
+
+    fn audit<'a>(&'a self, query: &'a AuditQuery) -> BoxFuture<'a, Result<Vec<Logged>, StoreError>> {
+        Box::pin(async move { Ok(self.rows().log().read(query)) })
+    }
+
+    fn changes<'a>(&'a self, namespace: &'a str, after: Option<u64>) -> BoxFuture<'a, Result<Changes, StoreError>> {
+        Box::pin(async move {
+            let mut changed = pin!(self.changed.notified());
+            loop {
+                // Interested first, looked then: no change falls between the two.
+                changed.as_mut().enable();
+                if let Some(changes) = self.rows().log().changes(namespace, after) {
+                    return Ok(changes);
+                }
+                changed.as_mut().await;
+                changed.set(self.changed.notified());
+            }
+        })
+    }
+
+    fn now(&self) -> BoxFuture<'_, Result<Moment, StoreError>> {
+        Box::pin(async move { Ok(Moment::at(self.clock.now()).of_incarnation(self.incarnation.load(Ordering::Acquire))) })
+    }
+
+    fn is_shared(&self) -> bool {
+        false
     }
 }
 

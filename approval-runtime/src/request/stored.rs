@@ -1,0 +1,298 @@
+//! A record as a store keeps it: two texts, the ask once and the state with each change.
+//!
+//! Each begins with a byte for its format and eight bytes of the SHA-256 of what follows, so that a changed byte is found and a
+//! newer program's record is not mistaken for one of ours. What cannot be read is never run.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use uuid::Uuid;
+
+use super::audit::Entry;
+use super::{ApprovalRequest, ApprovalStatus, Ask, Decided, EndedBecause, ExecutionRecord, ExecutionState, RequestId, State};
+use crate::agent::Agent;
+use crate::arguments::{Arguments, Digest};
+use crate::decision::{Answer, Vote};
+use crate::tool::ToolRef;
+
+/// The format that this version writes, and the only one it reads.
+const FORMAT: u8 = 1;
+
+/// How much of the hash is kept.
+const SUM: usize = 8;
+
+/// Why a stored record cannot be read. It is never run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Corrupt {
+    /// A newer version of this library wrote it.
+    #[error(
+        "the record has format {found}, and this version reads format {FORMAT}\nhelp: use the newer version of approval-runtime"
+    )]
+    Newer {
+        /// The format found.
+        found: u8,
+    },
+    /// Its bytes are not those that were written.
+    #[error("the record's bytes are not those that were written")]
+    Changed,
+    /// The two halves are not of one request.
+    #[error("the record's two halves are of different requests")]
+    Mixed,
+    /// It says what no record of this version says.
+    #[error("the record says what this version does not know")]
+    Unknown,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AskJson<'a> {
+    id: RequestId,
+    namespace: Arc<str>,
+    #[serde(borrow)]
+    tool: &'a RawValue,
+    #[serde(borrow)]
+    arguments: &'a RawValue,
+    redacted: bool,
+    agent: Option<Agent>,
+    call_id: Option<Box<str>>,
+    reason: Option<Box<str>>,
+    created_at: i64,
+    policy_version: u32,
+    incarnation: u64,
+    key: Option<Box<Digest>>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct StateJson<'a> {
+    id: RequestId,
+    status: ApprovalStatus,
+    version: u32,
+    expires_at: i64,
+    decided: Option<DecidedJson>,
+    #[serde(borrow)]
+    edited: Option<&'a RawValue>,
+    edited_redacted: bool,
+    votes: Vec<VoteJson>,
+    execution: Option<ExecutionJson>,
+    ended_because: Option<EndedBecause>,
+    refused: u8,
+    waiter: Option<Uuid>,
+    head: Digest,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct DecidedJson {
+    at: i64,
+    by: Arc<str>,
+    comment: Option<Box<str>>,
+    matched_rule: Option<Arc<str>>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct VoteJson {
+    reviewer: Arc<str>,
+    decision: Answer,
+    door: Arc<str>,
+    digest: Digest,
+    at: i64,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ExecutionJson {
+    state: ExecutionState,
+    claim_id: Option<Uuid>,
+    holder: Option<Uuid>,
+    grant_expires_at: Option<i64>,
+    started_at: Option<i64>,
+    finished_at: Option<i64>,
+    settled_by: Option<Arc<str>>,
+    result_digest: Option<Digest>,
+    result: Option<Arc<str>>,
+}
+
+fn time(micros: i64) -> Result<DateTime<Utc>, Corrupt> {
+    DateTime::from_timestamp_micros(micros).ok_or(Corrupt::Unknown)
+}
+
+fn maybe_time(micros: Option<i64>) -> Result<Option<DateTime<Utc>>, Corrupt> {
+    micros.map(time).transpose()
+}
+
+fn micros(time: Option<DateTime<Utc>>) -> Option<i64> {
+    time.map(|time| time.timestamp_micros())
+}
+
+fn sealed(record: &impl Serialize) -> Vec<u8> {
+    let mut bytes = vec![0; 1 + SUM];
+    serde_json::to_writer(&mut bytes, record).expect("texts and numbers have a JSON form");
+    let sum = Digest::of(&bytes[1 + SUM..]);
+    bytes[0] = FORMAT;
+    bytes[1..=SUM].copy_from_slice(&sum.as_bytes()[..SUM]);
+    bytes
+}
+
+fn opened(bytes: &[u8]) -> Result<&[u8], Corrupt> {
+    let (&format, rest) = bytes.split_first().ok_or(Corrupt::Changed)?;
+    if format > FORMAT {
+        return Err(Corrupt::Newer { found: format });
+    }
+    let (sum, json) = rest.split_at_checked(SUM).ok_or(Corrupt::Changed)?;
+    if format != FORMAT || *sum != Digest::of(json).as_bytes()[..SUM] {
+        return Err(Corrupt::Changed);
+    }
+    Ok(json)
+}
+
+fn raw(json: &str) -> &RawValue {
+    serde_json::from_str(json).expect("it was written as JSON")
+}
+
+/// A request as two texts, for stores that keep bytes. What else a store needs to find a request by, it asks the request for:
+/// [`status`](ApprovalRequest::status), [`next_deadline`](ApprovalRequest::next_deadline),
+/// [`held_by`](ApprovalRequest::held_by), [`idempotency_key`](ApprovalRequest::idempotency_key).
+#[derive(Clone, Copy, Debug)]
+pub struct Stored;
+
+impl Stored {
+    /// Returns what was asked, as bytes. They never change.
+    #[must_use]
+    pub fn ask(request: &ApprovalRequest) -> Vec<u8> {
+        let Ask { id, namespace, tool, arguments, agent, call_id, reason, created_at, policy_version, incarnation, key } =
+            request.ask();
+        sealed(&AskJson {
+            id: *id,
+            namespace: Arc::clone(namespace),
+            tool: raw(tool.facts()),
+            arguments: raw(arguments.canonical()),
+            redacted: arguments.is_redacted(),
+            agent: agent.clone(),
+            call_id: call_id.clone(),
+            reason: reason.clone(),
+            created_at: created_at.timestamp_micros(),
+            policy_version: *policy_version,
+            incarnation: *incarnation,
+            key: key.clone(),
+        })
+    }
+
+    /// Returns where the request stands, as bytes.
+    #[must_use]
+    pub fn state(request: &ApprovalRequest) -> Vec<u8> {
+        let state = request.state();
+        let decided = state.decided.as_deref().map(|decided| DecidedJson {
+            at: decided.at.timestamp_micros(),
+            by: Arc::clone(&decided.by),
+            comment: decided.comment.clone(),
+            matched_rule: decided.matched_rule.clone(),
+        });
+        let votes = state.votes.iter().map(|vote| VoteJson {
+            reviewer: Arc::clone(&vote.reviewer),
+            decision: vote.decision,
+            door: Arc::clone(&vote.door),
+            digest: vote.digest,
+            at: vote.at.timestamp_micros(),
+        });
+        let execution = state.execution.as_deref().map(|execution| ExecutionJson {
+            state: execution.state,
+            claim_id: execution.claim_id,
+            holder: execution.holder,
+            grant_expires_at: micros(execution.grant_expires_at),
+            started_at: micros(execution.started_at),
+            finished_at: micros(execution.finished_at),
+            settled_by: execution.settled_by.clone(),
+            result_digest: execution.result_digest,
+            result: execution.result.clone(),
+        });
+        let edited = state.edited.as_deref();
+        sealed(&StateJson {
+            id: request.id(),
+            status: state.status,
+            version: state.version,
+            expires_at: state.expires_at.timestamp_micros(),
+            decided,
+            edited: edited.map(|edited| raw(edited.canonical())),
+            edited_redacted: edited.is_some_and(Arguments::is_redacted),
+            votes: votes.collect(),
+            execution,
+            ended_because: state.ended_because,
+            refused: state.refused,
+            waiter: state.waiter,
+            head: request.audit_head(),
+        })
+    }
+
+    /// Reads a request back.
+    ///
+    /// # Errors
+    /// [`Corrupt`], for anything but what [`ask`](Self::ask) and [`state`](Self::state) returned for one request.
+    pub fn read(ask: &[u8], state: &[u8]) -> Result<ApprovalRequest, Corrupt> {
+        let (ask, state) = (read_ask(opened(ask)?)?, read_state(opened(state)?)?);
+        if state.0 != ask.id {
+            return Err(Corrupt::Mixed);
+        }
+        Ok(ApprovalRequest::new(Arc::new(ask), state.1))
+    }
+}
+
+fn read_ask(json: &[u8]) -> Result<Ask, Corrupt> {
+    let ask: AskJson<'_> = serde_json::from_slice(json).map_err(|_| Corrupt::Unknown)?;
+    Ok(Ask {
+        id: ask.id,
+        namespace: ask.namespace,
+        tool: ToolRef::of_facts(ask.tool.get()).ok_or(Corrupt::Unknown)?,
+        arguments: Arguments::stored(ask.arguments.get(), ask.redacted),
+        agent: ask.agent,
+        call_id: ask.call_id,
+        reason: ask.reason,
+        created_at: time(ask.created_at)?,
+        policy_version: ask.policy_version,
+        incarnation: ask.incarnation,
+        key: ask.key,
+    })
+}
+
+fn read_state(json: &[u8]) -> Result<(RequestId, State), Corrupt> {
+    let state: StateJson<'_> = serde_json::from_slice(json).map_err(|_| Corrupt::Unknown)?;
+    let decided = |decided: DecidedJson| {
+        let DecidedJson { at, by, comment, matched_rule } = decided;
+        Ok(Arc::new(Decided { at: time(at)?, by, comment, matched_rule }))
+    };
+    let vote = |vote: VoteJson| {
+        let VoteJson { reviewer, decision, door, digest, at } = vote;
+        Ok(Vote { reviewer, decision, door, digest, at: time(at)? })
+    };
+    let execution = |execution: ExecutionJson| {
+        Ok(Arc::new(ExecutionRecord {
+            state: execution.state,
+            claim_id: execution.claim_id,
+            holder: execution.holder,
+            grant_expires_at: maybe_time(execution.grant_expires_at)?,
+            started_at: maybe_time(execution.started_at)?,
+            finished_at: maybe_time(execution.finished_at)?,
+            settled_by: execution.settled_by,
+            result_digest: execution.result_digest,
+            result: execution.result,
+        }))
+    };
+    let read = State {
+        status: state.status,
+        version: state.version,
+        expires_at: time(state.expires_at)?,
+        decided: state.decided.map(decided).transpose()?,
+        edited: state.edited.map(|edited| Arc::new(Arguments::stored(edited.get(), state.edited_redacted))),
+        votes: state.votes.into_iter().map(vote).collect::<Result<_, _>>()?,
+        execution: state.execution.map(execution).transpose()?,
+        ended_because: state.ended_because,
+        refused: state.refused,
+        waiter: state.waiter,
+        entry: Entry::Stored(state.head),
+    };
+    Ok((state.id, read))
+}
