@@ -5,7 +5,7 @@
 
 pub use inventory;
 
-pub use crate::call::{Called, Captured, Capturing, Gated, Record, Returns, Route, Running, route as route_as};
+pub use crate::call::{Called, Captured, Capturing, Gated, Keep, Kept, NotKept, Returns, Route, Running, route as route_as};
 pub use crate::signature::Lent;
 pub use crate::tool::{Argument, Effect, Registered, Tool};
 

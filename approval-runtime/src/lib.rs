@@ -124,7 +124,7 @@ pub mod __private;
 pub use crate::agent::Agent;
 pub use crate::arguments::{Arguments, Digest, Flag, Flags, Invalid};
 pub use crate::boxed::BoxFuture;
-pub use crate::call::{CallError, Execution, IntoCallId, NewRequest, Recovery, ResumeError, Returned};
+pub use crate::call::{CallError, Execution, IntoCallId, NewRequest, Recorded, Recovery, ResumeError, Returned};
 pub use crate::decision::{Answer, Decision, Reviewer, Vote};
 pub use crate::events::{Event, EventKind, Events, Progress, ProgressKind, RunEvents};
 pub use crate::gate::{ApprovalGate, ApprovalGateBuilder, BuildError, RequestPage, RequestQuery};

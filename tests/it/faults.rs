@@ -6,15 +6,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Waker};
 
-use approval_runtime::request::{ApprovalRequest, RequestId};
+use approval_runtime::request::{ApprovalRequest, Moment, RequestId};
 use approval_runtime::store::{Query, StoreError, Write};
 use approval_runtime::{
     ApprovalPolicy, ApprovalStatus, ApprovalStore, BoxFuture, Decision, ExecutionState, MemoryStore, NewRequest, Refusal,
 };
-use chrono::{DateTime, Utc};
 use serde_json::Value;
 
-use crate::tools::{Starts, alice, approve, builder, five, pay, pending};
+use crate::tools::{Starts, alice, approve, builder, five, passes_on, pay, pending};
 
 /// Fails its `nth` operation, after doing it or without.
 #[derive(Debug)]
@@ -49,12 +48,10 @@ impl ApprovalStore for Faulty {
         Box::pin(self.or_fail("read", self.store.get(namespace, id)))
     }
 
-    fn query<'a>(&'a self, query: &'a Query) -> BoxFuture<'a, Result<Vec<ApprovalRequest>, StoreError>> {
-        // The tests' reviewer looks through this one: it always works.
-        self.store.query(query)
-    }
+    // The tests' reviewer looks through the query: it always works.
+    passes_on!(store: query, others);
 
-    fn now(&self) -> BoxFuture<'_, Result<DateTime<Utc>, StoreError>> {
+    fn now(&self) -> BoxFuture<'_, Result<Moment, StoreError>> {
         Box::pin(self.or_fail("read the clock", self.store.now()))
     }
 }
@@ -98,7 +95,7 @@ async fn f02_no_fault_starts_a_body_unclaimed() {
 
 async fn all(store: &Faulty) -> Vec<ApprovalRequest> {
     let query = Query { namespace: "default".into(), ..Query::default() };
-    store.store.query(&query).await.unwrap()
+    store.store.query(&query).await.unwrap().requests
 }
 
 async fn first_pending(store: &Faulty) -> Option<ApprovalRequest> {
@@ -161,12 +158,10 @@ impl ApprovalStore for Slow {
     fn get<'a>(&'a self, n: &'a str, id: RequestId) -> BoxFuture<'a, Result<Option<ApprovalRequest>, StoreError>> {
         Box::pin(self.slowly(self.0.get(n, id)))
     }
-    fn query<'a>(&'a self, q: &'a Query) -> BoxFuture<'a, Result<Vec<ApprovalRequest>, StoreError>> {
-        self.0.query(q)
-    }
-    fn now(&self) -> BoxFuture<'_, Result<DateTime<Utc>, StoreError>> {
+    fn now(&self) -> BoxFuture<'_, Result<Moment, StoreError>> {
         Box::pin(self.slowly(self.0.now()))
     }
+    passes_on!(0: query, others);
 }
 
 async fn dropped_everywhere(policy: ApprovalPolicy) {
@@ -196,7 +191,7 @@ async fn dropped_everywhere(policy: ApprovalPolicy) {
             tokio::task::yield_now().await;
         }
         let q = Query { namespace: "default".into(), ..Query::default() };
-        if let Some(r) = store.0.query(&q).await.unwrap().pop() {
+        if let Some(r) = store.0.query(&q).await.unwrap().requests.pop() {
             let settled = !matches!(
                 (r.status(), r.execution().state),
                 (ApprovalStatus::Pending, _)
@@ -243,15 +238,7 @@ impl ApprovalStore for LosesAnswer {
             if n == self.2 { Err(StoreError::Backend { store: "x", verb: "commit", source: "cut".into() }) } else { done }
         })
     }
-    fn get<'a>(&'a self, n: &'a str, id: RequestId) -> BoxFuture<'a, Result<Option<ApprovalRequest>, StoreError>> {
-        self.0.get(n, id)
-    }
-    fn query<'a>(&'a self, q: &'a Query) -> BoxFuture<'a, Result<Vec<ApprovalRequest>, StoreError>> {
-        self.0.query(q)
-    }
-    fn now(&self) -> BoxFuture<'_, Result<DateTime<Utc>, StoreError>> {
-        self.0.now()
-    }
+    passes_on!(0: get, query, now, others);
 }
 
 #[tokio::test(start_paused = true)]
@@ -272,7 +259,7 @@ async fn f02_lost_answers_leave_nothing_open() {
         };
         let (returned, ()) = tokio::join!(starts.pay(&gate, five()), reviewer);
         let q = Query { namespace: "default".into(), ..Query::default() };
-        let r = store.0.query(&q).await.unwrap().pop().unwrap();
+        let r = store.0.query(&q).await.unwrap().requests.pop().unwrap();
         if matches!(
             (r.status(), r.execution().state),
             (ApprovalStatus::Pending, _)

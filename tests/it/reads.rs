@@ -4,16 +4,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use approval_runtime::gate::MAX_PAGE;
-use approval_runtime::request::RequestId;
-use approval_runtime::store::{Cursor, Query, StoreError, Write};
+use approval_runtime::request::{Moment, RequestId};
+use approval_runtime::store::{Cursor, Query, StoreError, Which, Write};
 use approval_runtime::{
     ApprovalGate, ApprovalPolicy, ApprovalRequest, ApprovalStatus, ApprovalStore, BoxFuture, Decision, MemoryStore, NewRequest,
     Order, RequestQuery,
 };
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::TimeDelta;
 use proptest::prelude::*;
 
-use crate::tools::{Starts, alice, builder, five, gate, pay, pending};
+use crate::tools::{Starts, alice, builder, five, gate, passes_on, pay, pending};
 
 /// Files a request, a moment after the one before: within a microsecond their order would be a matter of chance.
 async fn ask(gate: &ApprovalGate) -> ApprovalRequest {
@@ -104,9 +104,9 @@ proptest! {
             }
             let now = store.now().await.unwrap();
             let all = Query { namespace: "default".into(), at: now, ..Query::default() };
-            let everything = store.query(&all).await.unwrap();
+            let everything = store.query(&all).await.unwrap().requests;
             for (seconds, mask, newest, limit, behind) in queries {
-                let at = now + TimeDelta::seconds(seconds);
+                let at = now.time + TimeDelta::seconds(seconds);
                 let statuses: Vec<_> =
                     STATUSES.into_iter().enumerate().filter(|(bit, _)| mask & (1 << bit) != 0).map(|(_, status)| status).collect();
                 let order = if newest { Order::NewestFirst } else { Order::OldestFirst };
@@ -128,8 +128,9 @@ proptest! {
                     expected.reverse();
                 }
                 expected.truncate(limit);
-                let query = Query { statuses, at, order, after, limit: Some(limit), ..all.clone() };
-                assert_eq!(ids(&store.query(&query).await.unwrap()), ids(&expected), "{query:?}");
+                let which = Which::Standing(statuses);
+                let query = Query { which, at: Moment::at(at), order, after, limit: Some(limit), ..all.clone() };
+                assert_eq!(ids(&store.query(&query).await.unwrap().requests), ids(&expected), "{query:?}");
             }
         });
     }
@@ -226,16 +227,10 @@ impl ApprovalStore for Ahead {
         self.0.commit(writes)
     }
 
-    fn get<'a>(&'a self, namespace: &'a str, id: RequestId) -> BoxFuture<'a, Result<Option<ApprovalRequest>, StoreError>> {
-        self.0.get(namespace, id)
-    }
+    passes_on!(0: get, query, others);
 
-    fn query<'a>(&'a self, query: &'a Query) -> BoxFuture<'a, Result<Vec<ApprovalRequest>, StoreError>> {
-        self.0.query(query)
-    }
-
-    fn now(&self) -> BoxFuture<'_, Result<DateTime<Utc>, StoreError>> {
-        Box::pin(async { Ok(self.0.now().await? + self.1) })
+    fn now(&self) -> BoxFuture<'_, Result<Moment, StoreError>> {
+        Box::pin(async { Ok(Moment::at(self.0.now().await?.time + self.1)) })
     }
 }
 

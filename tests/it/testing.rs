@@ -36,7 +36,7 @@ async fn reply_takes_no_time() {
         assert_eq!(events.next().await.unwrap().kind, kind);
     }
     let request = &gate.asked()[0];
-    assert_eq!((request.decided_by(), request.votes()[0].door), (Some("reviewer"), "test"));
+    assert_eq!((request.decided_by(), request.votes()[0].door.as_ref()), (Some("reviewer"), "test"));
     assert_eq!(request.execution().state, ExecutionState::Executed);
 }
 

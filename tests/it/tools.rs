@@ -7,6 +7,63 @@ use std::time::Duration;
 use approval_runtime::{ApprovalGate, ApprovalGateBuilder, ApprovalRequest, Decision, Refusal, Reviewer, Tool};
 use serde_json::{Value, json};
 
+/// The reads of a store that a test's own store passes on to the one it stands before.
+macro_rules! passes_on {
+    ($inner:tt: $($method:ident),+) => { $($crate::tools::passes_on!(@ $method $inner);)+ };
+    (@ get $inner:tt) => {
+        fn get<'a>(
+            &'a self,
+            namespace: &'a str,
+            id: approval_runtime::RequestId,
+        ) -> approval_runtime::BoxFuture<'a, Result<Option<approval_runtime::ApprovalRequest>, approval_runtime::store::StoreError>> {
+            self.$inner.get(namespace, id)
+        }
+    };
+    (@ query $inner:tt) => {
+        fn query<'a>(
+            &'a self,
+            query: &'a approval_runtime::store::Query,
+        ) -> approval_runtime::BoxFuture<'a, Result<approval_runtime::store::Found, approval_runtime::store::StoreError>> {
+            self.$inner.query(query)
+        }
+    };
+    (@ others $inner:tt) => {
+        fn rows<'a>(
+            &'a self,
+            query: &'a approval_runtime::store::RowQuery,
+        ) -> approval_runtime::BoxFuture<'a, Result<Vec<approval_runtime::store::Row>, approval_runtime::store::StoreError>> {
+            self.$inner.rows(query)
+        }
+
+        fn audit<'a>(
+            &'a self,
+            query: &'a approval_runtime::store::AuditQuery,
+        ) -> approval_runtime::BoxFuture<'a, Result<Vec<approval_runtime::store::Logged>, approval_runtime::store::StoreError>> {
+            self.$inner.audit(query)
+        }
+
+        fn changes<'a>(
+            &'a self,
+            namespace: &'a str,
+            after: Option<u64>,
+        ) -> approval_runtime::BoxFuture<'a, Result<approval_runtime::store::Changes, approval_runtime::store::StoreError>> {
+            self.$inner.changes(namespace, after)
+        }
+
+        fn is_shared(&self) -> bool {
+            self.$inner.is_shared()
+        }
+    };
+    (@ now $inner:tt) => {
+        fn now(
+            &self,
+        ) -> approval_runtime::BoxFuture<'_, Result<approval_runtime::request::Moment, approval_runtime::store::StoreError>> {
+            self.$inner.now()
+        }
+    };
+}
+pub(crate) use passes_on;
+
 pub(crate) fn builder() -> ApprovalGateBuilder {
     ApprovalGate::builder().without_notifier().tool(pay())
 }

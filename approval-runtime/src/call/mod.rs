@@ -22,7 +22,7 @@ pub use self::file::NewRequest;
 pub use self::json::{CallError, Returned};
 pub use self::resume::{Recovery, ResumeError};
 use self::running::Approving;
-pub use self::running::{Captured, Gated, Record, Returns, Running};
+pub use self::running::{Captured, Gated, Keep, Kept, NotKept, Recorded, Returns, Running};
 use self::start::{Approved, What};
 use self::waiting::{file, wait_for};
 use crate::agent::Agent;

@@ -10,6 +10,8 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use pin_project_lite::pin_project;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 use super::execution::Execution;
 use super::permit::Permit;
@@ -78,16 +80,74 @@ impl<T> Returns<T> {
 }
 
 /// How what a body returned is kept, and given to a later call that is the same.
-pub struct Record<T> {
+pub trait Keep<T> {
     /// Returns the JSON text of what shall be kept, if anything shall.
-    pub keep: fn(&T) -> Option<String>,
+    fn keep(returned: &T) -> Option<String>;
     /// Reads it back.
-    pub give: fn(&str) -> Option<T>,
+    fn give(kept: &str) -> Option<T>;
 }
 
-impl<T> fmt::Debug for Record<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Record(..)")
+/// Nothing is kept.
+#[derive(Clone, Copy, Debug)]
+pub struct NotKept;
+
+impl<T> Keep<T> for NotKept {
+    fn keep(_: &T) -> Option<String> {
+        None
+    }
+
+    fn give(_: &str) -> Option<T> {
+        None
+    }
+}
+
+/// What the tool returned is kept: its annotation says `record`.
+#[derive(Clone, Copy, Debug)]
+pub struct Kept;
+
+impl<T: Recorded> Keep<T> for Kept {
+    fn keep(returned: &T) -> Option<String> {
+        returned.to_record()
+    }
+
+    fn give(kept: &str) -> Option<T> {
+        T::from_record(kept)
+    }
+}
+
+/// What a tool that says `record` returns: `Result<T, E>` where `T: Serialize + DeserializeOwned`, or `String`. Only what
+/// succeeded is kept.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be kept and given back",
+    label = "`record` keeps what this tool returns, and gives it to a later call that is the same",
+    note = "return `Result<T, E>` where `T: Serialize + DeserializeOwned`, or `String`; or leave out `record`"
+)]
+pub trait Recorded: Sized {
+    #[doc(hidden)]
+    fn to_record(&self) -> Option<String>;
+    #[doc(hidden)]
+    fn from_record(record: &str) -> Option<Self>;
+}
+
+#[diagnostic::do_not_recommend]
+impl<T: Serialize + DeserializeOwned, E> Recorded for Result<T, E> {
+    fn to_record(&self) -> Option<String> {
+        self.as_ref().ok().and_then(|returned| serde_json::to_string(returned).ok())
+    }
+
+    fn from_record(record: &str) -> Option<Self> {
+        serde_json::from_str(record).ok().map(Ok)
+    }
+}
+
+#[diagnostic::do_not_recommend]
+impl Recorded for String {
+    fn to_record(&self) -> Option<String> {
+        serde_json::to_string(self).ok()
+    }
+
+    fn from_record(record: &str) -> Option<Self> {
+        serde_json::from_str(record).ok()
     }
 }
 
@@ -96,40 +156,41 @@ impl<V> Gated<V> {
     ///
     /// `body` only makes the future.
     #[inline]
-    pub fn run<T, B, F>(self, refused: fn(Refusal) -> T, is_failure: fn(&T) -> bool, body: B) -> Running<V, T, B, F>
+    pub fn run<T, B, F>(self, refused: fn(Refusal) -> T, is_failure: fn(&T) -> bool, body: B) -> Running<V, T, B, F, NotKept>
     where
         B: FnOnce(V, Returns<T>) -> F,
         F: Future<Output = T>,
     {
-        self.run_recorded(refused, is_failure, None, body)
+        self.run_keeping(refused, is_failure, NotKept, body)
     }
 
     /// As [`run`](Self::run), and keeps what the body returns.
     #[inline]
-    pub fn run_recorded<T, B, F>(
+    pub fn run_keeping<T, B, F, K>(
         self,
         refused: fn(Refusal) -> T,
         is_failure: fn(&T) -> bool,
-        record: Option<Record<T>>,
+        _keep: K,
         body: B,
-    ) -> Running<V, T, B, F>
+    ) -> Running<V, T, B, F, K>
     where
         B: FnOnce(V, Returns<T>) -> F,
         F: Future<Output = T>,
+        K: Keep<T>,
     {
         let (stage, body) = match self.captured {
             Ok(values) => (Stage::Runs(Permit::ungated()), Body::Made { body: body(values, Returns(PhantomData)) }),
             Err(approving) => (Stage::Waits(approving, self.decode), Body::ToMake { make: Some(body) }),
         };
-        Running { state: State { stage, refused, is_failure, record }, body }
+        Running { state: State { stage, refused, is_failure, keep: PhantomData }, body }
     }
 }
 
 pin_project! {
     /// A call on its way from the question to the record of how its body ended.
     #[must_use = "nothing is asked and nothing runs until this is awaited"]
-    pub struct Running<V, T, B, F> {
-        state: State<V, T>,
+    pub struct Running<V, T, B, F, K> {
+        state: State<V, T, K>,
         #[pin]
         body: Body<B, F>,
     }
@@ -145,11 +206,11 @@ pin_project! {
     }
 }
 
-struct State<V, T> {
+struct State<V, T, K> {
     stage: Stage<V, T>,
     refused: fn(Refusal) -> T,
     is_failure: fn(&T) -> bool,
-    record: Option<Record<T>>,
+    keep: PhantomData<fn() -> K>,
 }
 
 enum Stage<V, T> {
@@ -163,16 +224,17 @@ enum Stage<V, T> {
 /// How a body ended: with a value, or with a panic.
 type Ended<T> = Result<T, Box<dyn Any + Send>>;
 
-impl<V, T, B, F> fmt::Debug for Running<V, T, B, F> {
+impl<V, T, B, F, K> fmt::Debug for Running<V, T, B, F, K> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Running(..)")
     }
 }
 
-impl<V, T, B, F> Future for Running<V, T, B, F>
+impl<V, T, B, F, K> Future for Running<V, T, B, F, K>
 where
     B: FnOnce(V, Returns<T>) -> F,
     F: Future<Output = T>,
+    K: Keep<T>,
 {
     type Output = T;
 
@@ -220,7 +282,7 @@ where
     }
 }
 
-impl<V, T> State<V, T> {
+impl<V, T, K: Keep<T>> State<V, T, K> {
     fn advance(&mut self, mut body: Pin<&mut dyn Runs<V, T>>, context: &mut Context<'_>) -> Poll<T> {
         loop {
             self.stage = match &mut self.stage {
@@ -253,8 +315,7 @@ impl<V, T> State<V, T> {
                     let failed = ended.as_ref().map_or(true, self.is_failure);
                     let Some(claimed) = claimed.take() else { return Poll::Ready(given(ended)) };
                     let outcome = if failed { Outcome::Failed } else { Outcome::Executed };
-                    let kept = self.record.as_ref().zip(ended.as_ref().ok().filter(|_| !failed));
-                    let result = kept.and_then(|(record, returned)| (record.keep)(returned));
+                    let result = ended.as_ref().ok().filter(|_| !failed).and_then(K::keep);
                     let result = result.filter(|result| result.len() <= MAX_RESULT).map(Into::into);
                     Stage::Records(claimed.finish(outcome, result), Box::new(ended))
                 }
@@ -275,10 +336,7 @@ impl<V, T> State<V, T> {
         self.stage = Stage::Over;
         match stop {
             Stop::Refused(refusal) => (self.refused)(refusal),
-            Stop::Recorded { otherwise, result } => {
-                let given = self.record.as_ref().and_then(|record| (record.give)(&result));
-                given.unwrap_or_else(|| (self.refused)(otherwise))
-            }
+            Stop::Recorded { otherwise, result } => K::give(&result).unwrap_or_else(|| (self.refused)(otherwise)),
         }
     }
 }

@@ -18,6 +18,10 @@ fn epoch() -> DateTime<Utc> {
     DateTime::from_timestamp(1_700_000_000, 0).unwrap()
 }
 
+fn now() -> Moment {
+    Moment::at(epoch())
+}
+
 fn arguments(amount: u8) -> Arguments {
     Arguments::from_canonical(format!(r#"{{"amount":{amount}}}"#)).unwrap()
 }
@@ -58,6 +62,7 @@ fn ask(setting: &Setting) -> Arc<Ask> {
         created_at: epoch(),
         policy_version: 1,
         incarnation: 0,
+        key: None,
     })
 }
 
@@ -105,11 +110,15 @@ fn event(step: &Step, request: &ApprovalRequest) -> Event {
         Step::Cancel => Event::Cancel { by: "caller".into() },
         Step::Claim { holder: number, right, denied } => Event::Claim {
             claim_id: holder(*number),
+            holder: holder(*number),
+            fingerprint: request.tool().fingerprint(),
             digest: if *right { request.digest() } else { other(9) },
             denied: denied.then(|| "no more".into()),
         },
         Step::Expire(because) => Event::Expire(*because),
-        Step::Finish { holder: number, outcome } => Event::Finish { claim_id: holder(*number), outcome: *outcome },
+        Step::Finish { holder: number, outcome } => {
+            Event::Finish { claim_id: holder(*number), outcome: *outcome, result: None }
+        }
     }
 }
 
@@ -199,22 +208,22 @@ proptest! {
     fn lifecycle_keeps_its_invariants(setting in setting(), steps in vec((step(), -60..400_i64), 1..40)) {
         let ask = ask(&setting);
         let mut clock = epoch();
-        let mut request = ApprovalRequest::new(Arc::clone(&ask), open(&ask, Verdict::Ask, clock).state);
+        let mut request = ApprovalRequest::new(Arc::clone(&ask), open(&ask, Verdict::Ask { waiter: None }, Moment::at(clock)).state);
         let mut starts = 0;
         for (step, seconds) in steps {
             clock += TimeDelta::seconds(seconds);
             let event = event(&step, &request);
-            if let Ok(change) = apply(&request, &event, clock) {
+            if let Ok(change) = apply(&request, &event, Moment::at(clock)) {
                 // The lifecycle never works with a time before what the record says.
                 let now = clock.max(request.decided_at().unwrap_or(epoch())).max(request.created_at());
                 let now = now.max(request.execution().started_at.unwrap_or(now)).max(request.execution().finished_at.unwrap_or(now));
                 check_step(&request, &event, &change, now)?;
-                starts += u32::from(change.transition == Transition::Started);
+                starts += u32::from(change.transition == Some(Transition::Started));
                 request = request.with(change.state);
             }
             check_record(&request, &setting)?;
             // A reader never sees pending at or after the deadline.
-            let read = request.clone().at(clock);
+            let read = request.clone().at(Moment::at(clock));
             prop_assert!(read.status() != ApprovalStatus::Pending || clock < read.expires_at(), "I6");
         }
         prop_assert!(starts <= 1, "I2: {starts} starts");
@@ -225,16 +234,16 @@ proptest! {
     fn i03_first_decision_is_final(approve in any::<bool>(), other in 0..4_usize) {
         let setting = Setting { quorum: 1, approvers: vec![], principal: None, timeout: 60 };
         let ask = ask(&setting);
-        let request = ApprovalRequest::new(Arc::clone(&ask), open(&ask, Verdict::Ask, epoch()).state);
+        let request = ApprovalRequest::new(Arc::clone(&ask), open(&ask, Verdict::Ask { waiter: None }, now()).state);
         let vote = |person, approve| Step::Vote { person, approve, digest: 0, edit: None, right: true };
-        let first = apply(&request, &event(&vote(0, approve), &request), epoch()).unwrap();
+        let first = apply(&request, &event(&vote(0, approve), &request), now()).unwrap();
         let decided = request.with(first.state);
-        let again = apply(&decided, &event(&vote(0, approve), &decided), epoch());
+        let again = apply(&decided, &event(&vote(0, approve), &decided), now());
         prop_assert_eq!(again.unwrap_err(), Conflict::Repeated);
-        let contradiction = apply(&decided, &event(&vote(0, !approve), &decided), epoch());
+        let contradiction = apply(&decided, &event(&vote(0, !approve), &decided), now());
         prop_assert_eq!(contradiction.unwrap_err(), Conflict::Ended);
         if other != 0 {
-            prop_assert_eq!(apply(&decided, &event(&vote(other, approve), &decided), epoch()).unwrap_err(), Conflict::Ended);
+            prop_assert_eq!(apply(&decided, &event(&vote(other, approve), &decided), now()).unwrap_err(), Conflict::Ended);
         }
     }
 }
@@ -244,24 +253,24 @@ proptest! {
 fn i05_approval_names_a_digest() {
     let setting = Setting { quorum: 1, approvers: vec![], principal: None, timeout: 60 };
     let ask = ask(&setting);
-    let request = ApprovalRequest::new(Arc::clone(&ask), open(&ask, Verdict::Ask, epoch()).state);
+    let request = ApprovalRequest::new(Arc::clone(&ask), open(&ask, Verdict::Ask { waiter: None }, now()).state);
     let vote = |answer| Event::Vote { reviewer: reviewer(0), answer, digest: None, edited: None, comment: None, door: "test" };
-    assert_eq!(apply(&request, &vote(Answer::Approve), epoch()).unwrap_err(), Conflict::DigestMismatch);
-    assert!(apply(&request, &vote(Answer::Reject), epoch()).is_ok());
+    assert_eq!(apply(&request, &vote(Answer::Approve), now()).unwrap_err(), Conflict::DigestMismatch);
+    assert!(apply(&request, &vote(Answer::Reject), now()).is_ok());
 }
 
 #[test]
 fn edit_voids_earlier_votes() {
     let setting = Setting { quorum: 2, approvers: vec![], principal: None, timeout: 60 };
     let ask = ask(&setting);
-    let mut request = ApprovalRequest::new(Arc::clone(&ask), open(&ask, Verdict::Ask, epoch()).state);
+    let mut request = ApprovalRequest::new(Arc::clone(&ask), open(&ask, Verdict::Ask { waiter: None }, now()).state);
     let vote = |person, edit| Step::Vote { person, approve: true, digest: 0, edit, right: true };
     for (step, status) in [
         (vote(0, None), ApprovalStatus::Pending),
         (vote(1, Some(5)), ApprovalStatus::Pending), // Alice's approval was for something else
         (vote(0, None), ApprovalStatus::Approved),   // Alice approves what Bob made of it
     ] {
-        let change = apply(&request, &event(&step, &request), epoch()).unwrap();
+        let change = apply(&request, &event(&step, &request), now()).unwrap();
         request = request.with(change.state);
         assert_eq!(request.status(), status);
     }
@@ -273,7 +282,7 @@ fn edit_voids_earlier_votes() {
 fn i09_one_person_counts_once() {
     let setting = Setting { quorum: 2, approvers: vec![], principal: None, timeout: 60 };
     let ask = ask(&setting);
-    let mut request = ApprovalRequest::new(Arc::clone(&ask), open(&ask, Verdict::Ask, epoch()).state);
+    let mut request = ApprovalRequest::new(Arc::clone(&ask), open(&ask, Verdict::Ask { waiter: None }, now()).state);
     let vote = |person, edit| Step::Vote { person, approve: true, digest: 0, edit, right: true };
     for (step, status) in [
         (vote(0, None), ApprovalStatus::Pending),
@@ -281,7 +290,7 @@ fn i09_one_person_counts_once() {
         (vote(0, Some(0)), ApprovalStatus::Pending), // Alice undoes Bob's edit: still only hers
         (vote(1, None), ApprovalStatus::Approved),
     ] {
-        let change = apply(&request, &event(&step, &request), epoch()).unwrap();
+        let change = apply(&request, &event(&step, &request), now()).unwrap();
         request = request.with(change.state);
         assert_eq!(request.status(), status);
     }
@@ -292,7 +301,7 @@ fn i09_one_person_counts_once() {
 fn denied_call_is_recorded_as_rejected() {
     let setting = Setting { quorum: 1, approvers: vec![], principal: None, timeout: 60 };
     let ask = ask(&setting);
-    let change = open(&ask, Verdict::Deny { rule: "too much".into() }, epoch());
+    let change = open(&ask, Verdict::Deny { rule: "too much".into() }, now());
     let request = ApprovalRequest::new(ask, change.state);
     assert_eq!((request.status(), request.decided_by()), (ApprovalStatus::Rejected, Some("policy")));
     assert_eq!(request.matched_rule(), Some("too much"));
@@ -302,7 +311,7 @@ fn denied_call_is_recorded_as_rejected() {
 fn record_in_json_keeps_the_articles_names() {
     let setting = Setting { quorum: 1, approvers: vec!["finance"], principal: Some("dan"), timeout: 60 };
     let ask = ask(&setting);
-    let request = ApprovalRequest::new(Arc::clone(&ask), open(&ask, Verdict::Ask, epoch()).state);
+    let request = ApprovalRequest::new(Arc::clone(&ask), open(&ask, Verdict::Ask { waiter: None }, now()).state);
     let json = serde_json::to_value(&request).unwrap();
     let names = ["id", "tool_name", "arguments", "agent_name", "reason", "status", "created_at", "decided_at", "decided_by"];
     assert!(names.iter().all(|name| json.get(name).is_some()), "{json}");

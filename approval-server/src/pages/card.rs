@@ -67,7 +67,7 @@ fn stake(effect: Effect) -> Markup {
 /// Every argument that would run, whole.
 fn facts(request: &ApprovalRequest) -> Markup {
     let facts = request.facts();
-    let unseen = request.tool().not_reviewed();
+    let unseen: Vec<_> = request.tool().not_reviewed().collect();
     html! {
         @if facts.is_empty() { p.quiet { "No arguments." } }
         @else {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use approval_runtime::notify::Log;
-use approval_runtime::request::GRANT_TTL;
+use approval_runtime::request::{GRANT_TTL, Guard};
 use approval_runtime::store::Write;
 use approval_runtime::{
     ApprovalGate, ApprovalGateBuilder, ApprovalPolicy, ApprovalStore, BoxFuture, CallError, Decision, EventKind, Events,
@@ -182,7 +182,8 @@ impl Subject {
         let late = Decision::approve(Reviewer::new("bob"), request.digest());
         said.decision("a vote on an unused approval", &gate.decide(request.id(), late).await.expect_err("it expired"));
 
-        let write = [Write::Insert { request, max_pending: 10 }];
+        let guard = Guard { version: 0, not_before: None, not_after: None, incarnation: 0, freeze_epoch: 0 };
+        let write = [Write::Insert { request, guard, max_pending: 10 }];
         said.debug("a write", &write);
         said.error("a write of what is there", &store.commit(&write).await.expect_err("it is there"));
         said.debug("the store", &store);

@@ -170,7 +170,7 @@ async fn facts_reach_the_tool() {
     let tool = gate.tools().find(|tool| tool.name() == "mail.send").expect("annotated in this binary");
     assert_eq!(tool.stake(), Effect::External);
     assert_eq!((tool.required_quorum(), tool.is_resumable(), tool.records_result()), (1, true, true));
-    let arguments: Vec<_> = tool.arguments().iter().map(|argument| (argument.name(), argument.type_name())).collect();
+    let arguments: Vec<_> = tool.arguments().map(|argument| (argument.name(), argument.type_name())).collect();
     assert_eq!(arguments, [("to", "String"), ("tags", "Vec<Option<String>>")]);
     assert!(tool.location().is_some_and(|(file, line)| file.ends_with("options.rs") && line > 1));
 
@@ -231,7 +231,7 @@ async fn caller_is_named_by_expressions() {
     let (sent, request) = tokio::join!(from_session(&session, "bob".into()), approve(&session.gate));
     assert_eq!(sent.unwrap(), "bob");
     assert_eq!((request.agent_name(), request.call_id()), (Some("billing"), Some("call-7")));
-    assert_eq!(request.tool().not_reviewed(), ["session"]);
+    assert_eq!(request.tool().not_reviewed().collect::<Vec<_>>(), ["session"]);
 }
 
 #[tokio::test(start_paused = true)]

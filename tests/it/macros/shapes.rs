@@ -80,7 +80,7 @@ async fn trait_objects_are_gated() {
     assert_eq!(mailer.started.count(), 0);
     let (sent, request) = approved(&gate, tools[0].call("bob")).await;
     assert_eq!((sent.as_str(), mailer.started.count()), ("sent to bob", 1));
-    assert_eq!(request.tool().not_reviewed(), ["self"]);
+    assert_eq!(request.tool().not_reviewed().collect::<Vec<_>>(), ["self"]);
 }
 
 struct Account {

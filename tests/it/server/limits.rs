@@ -4,10 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use approval_runtime::store::{Query, StoreError, Write};
+use approval_runtime::store::{StoreError, Write};
 use approval_runtime::{ApprovalGate, ApprovalRequest, ApprovalStore, BoxFuture, MemoryStore, RequestId};
 use approval_server::Server;
-use chrono::{DateTime, Utc};
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -15,6 +14,7 @@ use tokio::time::timeout;
 
 use super::served;
 use crate::support::Call;
+use crate::tools::passes_on;
 
 #[tokio::test]
 async fn slow_head_is_given_up() {
@@ -68,13 +68,7 @@ impl ApprovalStore for Switched {
         self.store.get(namespace, id)
     }
 
-    fn query<'a>(&'a self, query: &'a Query) -> BoxFuture<'a, Result<Vec<ApprovalRequest>, StoreError>> {
-        self.store.query(query)
-    }
-
-    fn now(&self) -> BoxFuture<'_, Result<DateTime<Utc>, StoreError>> {
-        self.store.now()
-    }
+    passes_on!(store: query, now, others);
 }
 
 #[tokio::test]

@@ -64,7 +64,7 @@ async fn form_decides_and_says_so() {
 
         let decided = served.gate.get_request(request.id()).await.expect("it is kept");
         assert_eq!((decided.status(), decided.decided_by()), (status, Some("alice")));
-        assert_eq!((decided.comment(), decided.votes()[0].door), (Some("a line\nand another"), "page"));
+        assert_eq!((decided.comment(), decided.votes()[0].door.as_ref()), (Some("a line\nand another"), "page"));
     }
 }
 

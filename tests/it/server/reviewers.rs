@@ -99,7 +99,7 @@ async fn pasted_token_signs_in_and_out() {
     window.submit("/decide", &[("decision", "approve"), ("comment", "")]).await;
     assert!(window.page().contains("was approved by you"), "{}", window.page());
     let decided = served.gate.get_request(request.id()).await.expect("it is kept");
-    assert_eq!((decided.decided_by(), decided.votes()[0].door), (Some("bob"), "page"));
+    assert_eq!((decided.decided_by(), decided.votes()[0].door.as_ref()), (Some("bob"), "page"));
 
     window.submit("sign-out", &[]).await;
     assert!(window.status() == 401 && window.page().contains("You are not signed in"), "{}", window.page());

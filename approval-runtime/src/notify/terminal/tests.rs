@@ -75,7 +75,7 @@ async fn typed_yes_approves_what_was_shown() {
     assert!(asked.is_ok());
     let request = gate.get_request(id).await.unwrap();
     assert_eq!((request.status(), request.decided_by()), (ApprovalStatus::Approved, Some("tess")));
-    assert_eq!(request.votes()[0].door, "terminal");
+    assert_eq!(&*request.votes()[0].door, "terminal");
     assert!(screen.text().contains(r#""bob\u{1B}[2J""#), "{}", screen.text());
     assert!(!screen.text().contains('\u{1b}'));
 }

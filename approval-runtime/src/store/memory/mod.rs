@@ -152,9 +152,9 @@ mod tests {
         let new = NewRequest::new(Tool::named("pay").timeout(Duration::from_secs(60)), serde_json::json!({}));
         let request = gate.create_request(new).await.unwrap();
         let made = request.created_at();
-        let write = |event: &Event, believed: DateTime<Utc>| {
-            let change = apply(&request, event, believed).unwrap();
-            [Write::Update { id: request.id(), state: Arc::new(change.state), guard: change.guard }]
+        let write = |event: &Event, believed: chrono::DateTime<chrono::Utc>| {
+            let change = apply(&request, event, Moment::at(believed)).unwrap();
+            [Write::Update { request: request.with(change.state), guard: change.guard }]
         };
         let Decision { reviewer, answer, digest, .. } = Decision::approve(Reviewer::new("alice"), request.digest());
         let vote = Event::Vote { reviewer, answer, digest, edited: None, comment: None, door: "test" };
@@ -181,7 +181,7 @@ mod tests {
                 _ => {}
             }
         }
-        assert_eq!(store.rows().indexed(), (12, 5), "five are pending, five approved, and two are kept");
+        assert_eq!(store.rows().indexed(), (12, 10), "five are pending, five approved, and two are kept");
         tokio::time::sleep(Duration::from_secs(3_600)).await;
         assert_eq!(store.rows().indexed(), (2, 0));
     }
