@@ -8,8 +8,8 @@ mod tests;
 
 use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
-use syn::Type;
 use syn::spanned::Spanned;
+use syn::{Expr, Type};
 
 use crate::length::Length;
 use crate::tokens::{self, text};
@@ -107,11 +107,13 @@ impl Expansion<'_> {
             return hygienic!(#p::route!(#tool));
         }
         let gate = option(options.gate.get().map(|gate| {
-            let krate = self.krate(Span::mixed_site());
-            let given = quote_spanned!(at(gate.span())=> given);
-            hygienic!(match &#gate { #given => { let gate: &#krate::ApprovalGate = #given; gate } })
+            let as_gate = self.of_option("AsGate", "as_gate", gate.span());
+            hygienic!(#as_gate(&#gate))
         }));
-        let agent = option(options.agent.get().map(|agent| hygienic!(::core::convert::Into::into(#agent))));
+        let agent = option(options.agent.get().map(|agent| {
+            let into_agent = self.of_option("IntoAgent", "into_agent", agent.span());
+            hygienic!(#into_agent(#agent))
+        }));
         hygienic!(#p::route_as(#p::tool!(#tool), #gate, #agent))
     }
 
@@ -165,11 +167,9 @@ impl Expansion<'_> {
                     described = hygienic!(#described.#setter(::core::time::Duration::from_secs(#seconds)));
                 }
                 Some(Length::Constant(constant)) => {
-                    // A call at the constant, so that one out of bounds is told there.
-                    let span = constant.span();
-                    let (p, setter) = (self.private_at(span), Ident::new(setter, span));
-                    let length = quote_spanned!(at(span)=> { let length: ::core::time::Duration = #constant; length });
-                    described = quote_spanned!(span=> #p::Tool::#setter(#described, #length));
+                    let length = self.constant(constant, setter == "with_timeout");
+                    let setter = Ident::new(setter, Span::mixed_site());
+                    described = hygienic!(#described.#setter(#length));
                 }
                 None => {}
             }
@@ -215,6 +215,23 @@ impl Expansion<'_> {
         }
         let described = (text(&described) != "tool").then(|| hygienic!(, |tool| #described));
         hygienic!(#name, [#(#arguments),*] #described)
+    }
+
+    /// Returns the `Duration` that a constant is. At the constant, so that one of another type or out of bounds is told there.
+    fn constant(&self, constant: &Expr, is_bounded: bool) -> TokenStream {
+        let span = at(constant.span());
+        let krate = self.krate(span);
+        let length = quote_spanned!(span=> { let length: ::core::time::Duration = #constant; length });
+        if !is_bounded {
+            return length;
+        }
+        let options = quote_spanned!(span=> #krate::options);
+        let bounds = quote_spanned!(span=> <#options::Timeout<{ #options::bounds(#length) }> as #options::Bounds>::Length);
+        let holds = ["AtLeastASecond", "AtMost30Days"].map(|bound| {
+            let bound = Ident::new(bound, span);
+            quote_spanned!(span=> <#bounds as #options::#bound>::HOLDS;)
+        });
+        hygienic!({ #(#holds)* #length })
     }
 
     /// Returns the function that decodes all arguments and drops them, so that a bad edit is refused before it is saved.
@@ -298,16 +315,20 @@ impl Expansion<'_> {
             hygienic!(#function(#value, call #name);)
         });
         let call_id = options.call_id.get().map(|call_id| {
-            let span = at(call_id.span());
-            let krate = self.krate(span);
+            let (span, krate) = (at(call_id.span()), self.krate(at(call_id.span())));
             let into_call_id = quote_spanned!(span=> <_ as #krate::IntoCallId>::into_call_id);
             hygienic!(call.call_id(#into_call_id(#call_id));)
         });
         let cancel = tool.cancel().map(|cancel| {
-            let [clone, cancelled] = ["clone", "cancelled"].map(|method| Ident::new(method, at(cancel.span())));
+            let [token, clone, cancelled] = ["token", "clone", "cancelled"].map(|name| Ident::new(name, at(cancel.span())));
+            let krate = self.krate(Span::mixed_site());
             hygienic! {
-                let token = #cancel.#clone();
-                call.cancel(::std::boxed::Box::pin(async move { token.#cancelled().await; }));
+                let #token = #cancel.#clone();
+                call.cancel(::std::boxed::Box::pin(async move {
+                    #[allow(unused_imports)]
+                    use #krate::options::Cancelled as _;
+                    #token.#cancelled().await;
+                }));
             }
         });
         let decide = options.auto_approve.get().map(|rule| {
@@ -316,8 +337,8 @@ impl Expansion<'_> {
                 .iter()
                 .filter(|argument| argument.is_mentioned(rule))
                 .map(|argument| self.value_for_rule(argument));
-            // At the rule, so that a rule of another type is told where it stands.
-            let boolean = quote_spanned!(at(rule.span())=> ::core::primitive::bool);
+            let answer = self.of_option("YesOrNo", "answer", rule.span());
+            let krate = self.krate(Span::mixed_site());
             let borrows = |argument: &&Argument| {
                 !argument.is_decoded() && argument.pattern.is_none() && !matches!(bare(&argument.ty), Type::Reference(_))
             };
@@ -327,8 +348,7 @@ impl Expansion<'_> {
                 #[allow(unreachable_code, unused_braces, unused_parens)]
                 call.decide(|decoder| {
                     #(#values)*
-                    let approved: #boolean = #rule;
-                    ::core::result::Result::Ok(approved)
+                    #answer(#krate::options::Rule(#rule))
                 });
             }
         });
@@ -404,6 +424,14 @@ impl Expansion<'_> {
         let krate = self.krate(span);
         let (name, function, ty) = (Ident::new(name, span), Ident::new(function, span), erased(ty));
         quote_spanned!(span=> <#ty as #krate::#name>::#function)
+    }
+
+    /// Returns `<_ as approval_runtime::options::Trait>::function`, whose bound is at an option's value.
+    fn of_option(&self, name: &str, function: &str, span: Span) -> TokenStream {
+        let span = at(span);
+        let krate = self.krate(span);
+        let (name, function) = (Ident::new(name, span), Ident::new(function, span));
+        quote_spanned!(span=> <_ as #krate::options::#name>::#function)
     }
 
     /// Returns what makes a refusal into the return type, and what tells a failure.
