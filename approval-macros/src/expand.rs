@@ -32,8 +32,12 @@ pub(crate) fn gate(tool: &ToolFn) -> TokenStream {
         Shape::Future => hygienic!(async move { #body }),
         Shape::Boxed => hygienic!(::std::boxed::Box::pin(async move { #body })),
     };
-    // A model's call names the function, which in an `impl` would be another one, or none: no such item may stand there.
-    let free = tool.options.callable.keyword().map(|keyword| quote_spanned!(at(keyword.span())=> const _: () = ();));
+    // A call from elsewhere names the function, which in an `impl` would be another one, or none: no such item may stand there.
+    let called = tool.options.callable.keyword().or(tool.options.resumable.keyword());
+    let free = called.map(|keyword| {
+        let krate = Expansion { tool }.krate(at(keyword.span()));
+        quote_spanned!(at(keyword.span())=> #[allow(unused_imports)] use #krate as _;)
+    });
     quote! {
         #(#attrs)*
         #vis #sig {

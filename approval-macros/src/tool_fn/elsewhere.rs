@@ -6,7 +6,7 @@ use syn::ext::IdentExt;
 
 use super::tool::ToolFn;
 use crate::errors::Errors;
-use crate::tokens::text;
+use crate::tokens::{find_ident, text};
 use crate::types::is_opaque;
 
 impl ToolFn {
@@ -59,6 +59,8 @@ impl ToolFn {
         let mut generics = self.sig.generics.params.iter().filter(|param| !matches!(param, GenericParam::Lifetime(_)));
         if self.sig.receiver().is_some() {
             Some(NotInJson::Value("self".to_owned()))
+        } else if find_ident(&self.sig, "Self").is_some() {
+            Some(NotInJson::Type("Self".to_owned()))
         } else if let Some(param) = generics.next() {
             Some(NotInJson::Type(parameter(param)))
         } else if let Some(argument) = self.arguments.iter().find(|argument| !argument.is_decoded()) {
