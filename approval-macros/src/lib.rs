@@ -35,14 +35,18 @@ use crate::tool_fn::{FnItem, ToolFn};
 /// | `&self`, `&str`, `&[String]` | 96 B | 208 B |
 #[proc_macro_attribute]
 pub fn requires_approval(args: proc_macro::TokenStream, item: proc_macro::TokenStream) -> proc_macro::TokenStream {
-    annotate(&args.into(), item.into()).into()
+    annotate(args.into(), item.into()).into()
 }
 
-fn annotate(args: &TokenStream, item: TokenStream) -> TokenStream {
+fn annotate(args: TokenStream, item: TokenStream) -> TokenStream {
+    let (came_through_crate, args) = variants::unmarked(args);
     let mut errors = Errors::default();
     let options = Options::parse(args.clone(), &mut errors);
+    if !came_through_crate && let Some(through) = variants::through_crate(&args, &options, &item) {
+        return through;
+    }
     let function = FnItem::read(item.clone(), &mut errors);
-    if let Some(variants) = function.as_ref().and_then(|function| variants::variants(args, &options, function)) {
+    if let Some(variants) = function.as_ref().and_then(|function| variants::variants(&args, &options, function)) {
         return variants;
     }
     let tool = function.map(|function| ToolFn::check(options, function, &mut errors));

@@ -1,8 +1,9 @@
 //! `#[cfg]` on an argument: a function with it and one without, of which the compiler keeps one, each annotated anew.
 
-use proc_macro2::{Delimiter, Group, Ident, TokenStream, TokenTree};
-use quote::{ToTokens, quote};
+use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
+use quote::{ToTokens, quote, quote_spanned};
 use syn::ext::IdentExt;
+use syn::spanned::Spanned;
 use syn::{Attribute, FnArg, Pat};
 
 use crate::options::Options;
@@ -31,16 +32,37 @@ pub(crate) fn variants(args: &TokenStream, options: &Options, item: &FnItem) -> 
         },
         _ => args.clone(),
     };
-    let krate = options.krate.get().map_or_else(|| quote!(::approval_runtime), ToTokens::to_token_stream);
+    let (mark, krate) = match options.krate.get() {
+        Some(path) => (Some(quote!(@)), path.to_token_stream()),
+        None => (None, quote!(::approval_runtime)),
+    };
     Some(quote! {
         #[cfg(#condition)]
-        #[#krate::requires_approval(#args)]
+        #[#krate::requires_approval(#mark #args)]
         #with
 
         #[cfg(not(#condition))]
-        #[#krate::requires_approval(#args_without)]
+        #[#krate::requires_approval(#mark #args_without)]
         #without
     })
+}
+
+/// Returns the function with the attribute named through `crate = path`, if that is given: a path that leads elsewhere is
+/// then told once, and not by each path of the expansion.
+pub(crate) fn through_crate(args: &TokenStream, options: &Options, item: &TokenStream) -> Option<TokenStream> {
+    let path = options.krate.get()?;
+    let span = Span::mixed_site().located_at(path.span());
+    let attribute = quote_spanned!(span=> requires_approval);
+    Some(quote!(#[#path::#attribute(@ #args)] #item))
+}
+
+/// Takes away the mark of [`through_crate`].
+pub(crate) fn unmarked(args: TokenStream) -> (bool, TokenStream) {
+    let mut rest = args.clone().into_iter();
+    match rest.next() {
+        Some(first) if is_punct(&first, '@') => (true, rest.collect()),
+        _ => (false, args),
+    }
 }
 
 fn cfg_of(input: &FnArg) -> Option<&Attribute> {

@@ -102,6 +102,7 @@ pub mod decision;
 pub mod events;
 pub mod gate;
 pub mod notify;
+pub mod options;
 pub mod policy;
 pub mod refusal;
 pub mod request;

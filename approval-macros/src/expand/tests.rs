@@ -1,6 +1,7 @@
 use super::*;
 use crate::errors::Errors;
 use crate::options::Options;
+use crate::tokens::text;
 use crate::tool_fn::FnItem;
 
 fn expand(options: &str, item: &str) -> TokenStream {

@@ -1,4 +1,6 @@
 use super::*;
+use crate::tokens::text;
+use crate::types::Shape;
 
 fn read(options: &str, item: &str) -> (Option<ToolFn>, Vec<String>) {
     let mut errors = Errors::default();

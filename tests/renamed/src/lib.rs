@@ -1,4 +1,6 @@
-//! `crate = path`, where `approval_runtime` is no name at all.
+//! `crate = path`, where `approval_runtime` is no name at all, in a crate that forbids `unsafe`.
+
+#![forbid(unsafe_code)]
 
 /// What another crate of ours would offer its users.
 pub mod reexport {

@@ -40,6 +40,27 @@ async fn moving(amounts: Vec<u64>) -> Result<usize, Refusal> {
     Ok(amounts.len())
 }
 
+// Where only `bool` says which type is meant.
+#[requires_approval(auto_approve = amount.parse().unwrap_or_default())]
+async fn inferred(amount: String) -> Result<String, Refusal> {
+    Ok(amount)
+}
+
+#[requires_approval(auto_approve = urgent.into())]
+async fn converted(urgent: bool) -> Result<bool, Refusal> {
+    Ok(urgent)
+}
+
+#[requires_approval(auto_approve = if amount > 3 { panic!("people decide") } else { true })]
+async fn sometimes(amount: u64) -> Result<u64, Refusal> {
+    Ok(amount)
+}
+
+#[requires_approval(auto_approve = unimplemented!())]
+async fn unfinished(amount: u64) -> Result<u64, Refusal> {
+    Ok(amount)
+}
+
 #[requires_approval(auto_approve = true)]
 async fn always(amount: u64) -> Result<u64, Refusal> {
     Ok(amount)
@@ -47,4 +68,5 @@ async fn always(amount: u64) -> Result<u64, Refusal> {
 
 fn main() {
     let _ = (call(1, Kind::Draft), pattern(Kind::Mail { copies: 1 }), cases(Kind::Draft, 1), block(vec![]), moving(vec![]), always(1));
+    let _ = (inferred(String::new()), converted(true), sometimes(1), unfinished(1));
 }

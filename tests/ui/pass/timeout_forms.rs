@@ -39,6 +39,14 @@ async fn associated() -> Result<(), Refusal> {
     Ok(())
 }
 
+const WAIT: &Duration = &Duration::from_millis(500);
+
+#[requires_approval(timeout = Duration::from_secs(1), max_wait = *WAIT)]
+async fn computed<T: serde::Serialize + serde::de::DeserializeOwned>(value: T) -> Result<T, Refusal> {
+    Ok(value)
+}
+
 fn main() {
+    let _ = computed(1);
     let _ = (seconds(), words(), constants(), associated());
 }
