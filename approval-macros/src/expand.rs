@@ -60,6 +60,7 @@ impl Expansion<'_> {
         let (route, capture) = (self.route(), self.capture());
         let (call, decoder) = (used("call", !capture.is_empty()), used("decoder", !decoded.is_empty()));
         let (refused, is_failure) = self.refusals();
+        let (run, keep, awaited) = self.kept();
         // At the type, so that a body of another type is told where that comes from.
         let returned = quote_spanned!(at(self.tool.output.span())=> return output;);
         let (bindings, statements) = (self.bindings(), &self.tool.statements);
@@ -81,9 +82,19 @@ impl Expansion<'_> {
                 .with((#(#originals,)*))
                 .capture(|#call, (#(#variables,)*)| { #capture })
                 .decode(|#decoder| ::core::result::Result::Ok((#(#takes,)*)))
-                .run(#refused, #is_failure, move |#(#lints)* (#(#variables,)*), returns| async move #body)
-                .await
+                .#run(#refused, #is_failure, #keep move |#(#lints)* (#(#variables,)*), returns| async move #body)
+                #awaited
         }
+    }
+
+    /// Returns the function that runs the body, what it takes so that it keeps what the body returns, and how it is awaited: at
+    /// the type, where that cannot be kept, so that it is told once.
+    fn kept(&self) -> (Ident, TokenStream, TokenStream) {
+        if self.tool.options.record.get().is_none() {
+            return (Ident::new("run", Span::mixed_site()), TokenStream::new(), hygienic!(.await));
+        }
+        let (span, kept) = (at(self.tool.output.span()), self.of_type("Recorded", "kept", &self.tool.output));
+        (Ident::new("run_keeping", span), quote_spanned!(span=> #kept(),), quote_spanned!(span=> .await))
     }
 
     /// Returns the expression that asks the policy whether the tool passes.

@@ -51,9 +51,6 @@ impl fmt::Display for Effect {
     }
 }
 
-/// Decodes the arguments as the tool's body would and drops the result.
-type Check = fn(&mut Decoder) -> Result<(), Invalid>;
-
 /// A captured argument's name, and how it decodes.
 pub(crate) type Field = (&'static str, Decodes);
 
@@ -95,7 +92,6 @@ pub struct Tool {
     callable: bool,
     resumable: bool,
     record: bool,
-    check: Option<Check>,
     invoke: Option<Invoke>,
     fingerprint: OnceLock<Digest>,
     facts: OnceLock<Box<str>>,
@@ -133,7 +129,6 @@ impl Tool {
             callable: false,
             resumable: false,
             record: false,
-            check: None,
             invoke: None,
             fingerprint: OnceLock::new(),
             facts: OnceLock::new(),
@@ -315,7 +310,8 @@ impl Tool {
 
     /// Decodes `arguments` as the body would, where the attribute left a way to; `None` where it could not.
     pub(crate) fn check(&self, decoder: &mut Decoder) -> Option<Result<(), Invalid>> {
-        self.check.map(|check| check(decoder))
+        // The call has not begun, and never does.
+        self.invoke.map(|invoke| invoke(decoder).map(drop))
     }
 
     /// Returns how the first call that was captured decodes.
@@ -401,7 +397,7 @@ impl Tool {
 
     #[must_use]
     pub const fn with_auto_approve(mut self, source: &'static str) -> Self {
-        std::mem::forget(std::mem::replace(&mut self.auto_approve, Some(Name::Static(source))));
+        std::mem::forget(self.auto_approve.replace(Name::Static(source)));
         self
     }
 
@@ -420,12 +416,6 @@ impl Tool {
     #[must_use]
     pub const fn with_record(mut self) -> Self {
         self.record = true;
-        self
-    }
-
-    #[must_use]
-    pub const fn with_check(mut self, check: Check) -> Self {
-        self.check = Some(check);
         self
     }
 

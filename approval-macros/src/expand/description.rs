@@ -64,18 +64,15 @@ impl Expansion<'_> {
         if let Some(rule) = options.auto_approve.get() {
             set("auto_approve", text(rule).into_token_stream());
         }
-        if options.callable.get().is_some() {
-            set("invoke", self.invoke());
+        if let Some(keyword) = options.callable.keyword().or(options.resumable.keyword()) {
+            set("invoke", self.invoke(keyword.span()));
         }
-        if options.resumable.get().is_some() {
-            set("resumable", TokenStream::new());
-        }
-        if options.record.get().is_some() {
-            set("record", TokenStream::new());
-        }
-        if options.resumable.get().is_some() {
-            // Another process has no call that waits and could check an edit.
-            set("check", self.check());
+        for (name, is_set) in
+            [("callable", options.callable.get()), ("resumable", options.resumable.get()), ("record", options.record.get())]
+        {
+            if is_set.is_some() {
+                set(name, TokenStream::new());
+            }
         }
         let described = (text(&described) != "tool").then(|| hygienic!(, |tool| #described));
         hygienic!(#name, [#(#arguments),*] #described)
@@ -98,22 +95,10 @@ impl Expansion<'_> {
         hygienic!({ #(#holds)* #length })
     }
 
-    /// Returns the function that decodes all arguments and drops them, so that a bad edit is refused before it is saved.
-    fn check(&self) -> TokenStream {
-        let (decoded, future) = (self.taken(), self.future_of("resumable"));
-        hygienic! {
-            |decoder| {
-                #decoded
-                #future
-                ::core::mem::drop(future);
-                ::core::result::Result::Ok(())
-            }
-        }
-    }
-
-    /// Returns the function that calls the tool, as any caller does, with arguments out of a model's JSON.
-    fn invoke(&self) -> TokenStream {
-        let (decoded, future) = (self.taken(), self.future_of("callable"));
+    /// Returns the function that calls the tool, as any caller does, with arguments out of JSON. Nothing happens before the
+    /// future that it makes is polled. At the option that wants it, which is where a future that is not `Send` is told.
+    fn invoke(&self, span: Span) -> TokenStream {
+        let (decoded, future) = (self.taken(), self.future_at(at(span)));
         let returned = self.of_type("Returned", "into_json", &self.tool.output);
         hygienic! {
             |decoder| {
@@ -123,12 +108,8 @@ impl Expansion<'_> {
         }
     }
 
-    /// Returns the statement that makes the tool's own future, which does nothing before it is polled. An option that needs it
-    /// to be `Send` is where it is told that it is not.
-    fn future_of(&self, option: &str) -> TokenStream {
-        let options = &self.tool.options;
-        let keyword = if option == "callable" { options.callable.keyword() } else { options.resumable.keyword() };
-        let span = keyword.map_or_else(Span::mixed_site, |keyword| at(keyword.span()));
+    /// Returns the statement that makes the tool's own future.
+    fn future_at(&self, span: Span) -> TokenStream {
         let (krate, function, output) = (self.krate(span), &self.tool.sig.ident, erased(&self.tool.output));
         let given = self.tool.arguments.iter().map(|argument| {
             let variable = &argument.variable;

@@ -53,7 +53,7 @@ fn options_alone_add_code() {
         ("quorum = 2", "with_quorum"),
         ("call_id = a.to_string()", "call.call_id"),
         ("cancel = token", "call.cancel"),
-        ("resumable", "with_check"),
+        ("resumable", "with_resumable"),
         ("record", "with_record"),
     ] {
         assert!(!plain.contains(code) && text(expand(options, item)).contains(code), "{options}");

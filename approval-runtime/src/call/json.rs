@@ -47,11 +47,11 @@ impl CallError {
     }
 }
 
-/// What a `callable` tool returns, for a caller that knows no types: `Result<T, E>` where `T: Serialize` and `E: Display`, or
-/// `String`.
+/// What a `callable` or `resumable` tool returns, for a caller that knows no types: `Result<T, E>` where `T: Serialize` and
+/// `E: Display`, or `String`.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` has no JSON form for the model that called",
-    label = "`callable` gives a model what this tool returns",
+    message = "`{Self}` has no JSON form",
+    label = "`callable` and `resumable` tools are called by those who know no types: a model, another process",
     note = "return `Result<T, E>` where `T: Serialize` and `E: Display`, or `String`"
 )]
 pub trait Returned {

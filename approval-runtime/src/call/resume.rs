@@ -142,7 +142,7 @@ impl ApprovalGate {
             for request in approved.into_iter().filter(|request| !request.is_waited_for()) {
                 match self.resume(request.id()).await {
                     Err(ResumeError::NotResumable { id, .. } | ResumeError::Unrunnable { id, .. }) => {
-                        recovery.unrunnable.push(id)
+                        recovery.unrunnable.push(id);
                     }
                     returned => recovery.finished.push((request.id(), returned)),
                 }

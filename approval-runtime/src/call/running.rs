@@ -124,6 +124,10 @@ impl<T: Recorded> Keep<T> for Kept {
 )]
 pub trait Recorded: Sized {
     #[doc(hidden)]
+    type Kept: Keep<Self>;
+    #[doc(hidden)]
+    fn kept() -> Self::Kept;
+    #[doc(hidden)]
     fn to_record(&self) -> Option<String>;
     #[doc(hidden)]
     fn from_record(record: &str) -> Option<Self>;
@@ -131,6 +135,12 @@ pub trait Recorded: Sized {
 
 #[diagnostic::do_not_recommend]
 impl<T: Serialize + DeserializeOwned, E> Recorded for Result<T, E> {
+    type Kept = Kept;
+
+    fn kept() -> Kept {
+        Kept
+    }
+
     fn to_record(&self) -> Option<String> {
         self.as_ref().ok().and_then(|returned| serde_json::to_string(returned).ok())
     }
@@ -142,6 +152,12 @@ impl<T: Serialize + DeserializeOwned, E> Recorded for Result<T, E> {
 
 #[diagnostic::do_not_recommend]
 impl Recorded for String {
+    type Kept = Kept;
+
+    fn kept() -> Kept {
+        Kept
+    }
+
     fn to_record(&self) -> Option<String> {
         serde_json::to_string(self).ok()
     }

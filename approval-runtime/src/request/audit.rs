@@ -70,9 +70,9 @@ impl Entry {
         door: Option<Arc<str>>,
     ) -> Self {
         let before = match &before.entry {
-            Entry::Stored(hash) => Before::Hash(Box::new(*hash)),
+            Self::Stored(hash) => Before::Hash(Box::new(*hash)),
             // Where the row is written already nothing else of that state is needed.
-            Entry::Made(made) => {
+            Self::Made(made) => {
                 made.hash.get().map_or_else(|| Before::State(Arc::clone(before)), |hash| Before::Hash(hash.clone()))
             }
         };

@@ -78,16 +78,19 @@ impl Names {
     }
 }
 
+/// Name and type of an argument, as a record keeps them.
+type Kept = (Box<str>, Box<str>);
+
 /// The arguments that a function declares, in the binary or as a record keeps them.
 #[derive(Clone, Debug)]
 pub(super) enum Declared {
     Static(&'static [Argument<'static>]),
-    Shared(Arc<[(Box<str>, Box<str>)]>),
+    Shared(Arc<[Kept]>),
 }
 
 impl Declared {
     pub(super) fn iter(&self) -> impl Iterator<Item = Argument<'_>> {
-        let (fixed, shared): (&[Argument<'static>], &[(Box<str>, Box<str>)]) = match self {
+        let (fixed, shared): (&[Argument<'static>], &[Kept]) = match self {
             Self::Static(arguments) => (arguments, &[]),
             Self::Shared(arguments) => (&[], arguments),
         };
@@ -100,7 +103,7 @@ impl Declared {
 #[serde(deny_unknown_fields)]
 pub(super) struct Facts {
     name: Arc<str>,
-    arguments: Vec<(Box<str>, Box<str>)>,
+    arguments: Vec<Kept>,
     not_reviewed: Vec<Box<str>>,
     redact: Vec<Box<str>>,
     timeout: u64,

@@ -48,13 +48,13 @@ struct Extra {
     crate = approval_runtime,
     record,
 )]
-async fn charge(ctx: &Context, card: Card, amount: f64, rate: f64, extra: Extra) -> u64 {
+async fn charge(ctx: &Context, card: Card, amount: f64, rate: f64, extra: Extra) -> Result<u64, ()> {
     let _ = (ctx, card.number, extra.note);
-    (amount * rate) as u64
+    Ok((amount * rate) as u64)
 }
 
-fn refused(_: Refusal) -> u64 {
-    0
+fn refused(_: Refusal) -> Result<u64, ()> {
+    Err(())
 }
 
 #[requires_approval(timeout = PATIENCE, max_wait = Duration::from_secs(5), name = NAME, effect = external, resumable)]
