@@ -2,6 +2,7 @@
 
 #![allow(missing_docs)]
 
+mod again;
 mod agents;
 mod arguments;
 mod by_name;
@@ -17,6 +18,7 @@ mod policy;
 mod progress;
 mod quickstart;
 mod reads;
+mod resume;
 mod reviewers;
 mod server;
 mod support;

@@ -135,9 +135,10 @@ async fn again(
     check: Check,
     mut cancel: Option<BoxFuture<'static, ()>>,
 ) -> Result<Permit, Stop> {
-    let (waiting, request) = wait_again(gate, id, check, cancel.as_mut()).await?;
+    let (mut waiting, request) = wait_again(gate, id, check, cancel.as_mut()).await?;
     if request.digest() != digest {
-        // The values at hand are not those that a reviewer put in their place.
+        // The values at hand are not those that a reviewer put in their place. Another call may have them.
+        waiting.withdraws = false;
         return Err(Refusal::DigestMismatch { tool: request.tool_name().into(), id }.into());
     }
     let withdrawn = cancel.as_mut().is_some_and(is_ready);
