@@ -1,7 +1,7 @@
 //! The JSON API: one request by its id, and the decision about it.
 
 use approval_runtime::arguments::strict;
-use approval_runtime::{Decision, RequestId, Reviewer};
+use approval_runtime::{Decision, RequestId, Reviewer, Settlement};
 use axum::http::HeaderValue;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
@@ -19,6 +19,28 @@ pub(crate) async fn request(door: &Door, id: RequestId) -> Result<Response, Prob
 pub(crate) async fn decide(door: &Door, reviewer: Reviewer, id: RequestId, body: &[u8]) -> Result<Response, Problem> {
     let decision = read(reviewer, body)?.door("http");
     Ok(json(&door.gate.decide(id, decision).await?))
+}
+
+/// Takes `{"outcome": "executed"}` or `{"outcome": "failed"}`.
+pub(crate) async fn settle(
+    door: &Door,
+    reviewer: Reviewer,
+    through: &'static str,
+    id: RequestId,
+    body: &[u8],
+) -> Result<Response, Problem> {
+    let body = strict::object(body)?;
+    let mut fields: Map<String, Value> = serde_json::from_str(&body).expect("the strict reader writes a JSON object");
+    let outcome = match fields.remove("outcome") {
+        Some(Value::String(outcome)) if outcome == "executed" => Settlement::Executed,
+        Some(Value::String(outcome)) if outcome == "failed" => Settlement::Failed,
+        Some(_) => return Err(mismatch("`outcome` is `executed` or `failed`")),
+        None => return Err(Problem::bad_request("missing_field", "the body has no `outcome`: `executed` or `failed`")),
+    };
+    if !fields.is_empty() {
+        return Err(Problem::bad_request("unknown_field", "the body takes `outcome`, nothing else"));
+    }
+    Ok(json(&door.gate.settle_at(id, reviewer, outcome, through).await?))
 }
 
 /// Reads a decision from a body. Who decides is not in it: that is the credential's owner.

@@ -66,9 +66,11 @@
 //! | `GET /healthz` | none | `{"status":"ok"}`, or `503` when the store does not answer |
 //! | `GET /approvals/pending?limit=&after=` | session or token | the pending requests, a JSON array, oldest first |
 //! | `GET /approvals?status=&limit=&after=` | session or token | requests by status, or all that are kept, newest first |
+//! | `GET /approvals/indeterminate` | session or token | those that started and whose outcome nobody knows, oldest first |
 //! | `GET /approvals/events` | session or token | what happens, as server-sent events |
 //! | `GET /approvals/{id}` | session or token | one request |
 //! | `POST /approvals/{id}/decide` | token; the page's form: session | takes a decision, returns the request |
+//! | `POST /approvals/{id}/settle` | token | takes a person's word for how a call ended that nobody knows about |
 //!
 //! ```sh
 //! curl -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/json' \
@@ -80,6 +82,9 @@
 //! approves with other arguments, the whole object as it shall run. The same decision again is answered as the first time;
 //! any other is `409` with the request as it stands. A `GET` never decides anything. Every error is a problem document
 //! (RFC 9457) with a `code` for programs and a sentence for people, which never repeats an argument's value.
+//!
+//! Where a process died while it ran a call, the record says `indeterminate`: somebody looks in the system that the call was to
+//! change, and says `{"outcome": "executed"}` or `{"outcome": "failed"}` to `settle`, once. Nothing is run.
 //!
 //! Whatever the route, a request is refused whose `Host` is not one of the server's names, and one that changes something
 //! and comes from another site's page. After 100 wrong tokens in a minute the next are answered with `429`; a right one is

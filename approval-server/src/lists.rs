@@ -25,6 +25,11 @@ pub(crate) async fn requests(door: &Door, query: &str) -> Result<Response, Probl
     page(door, query, "", status.into_iter().chain(limit).collect()).await
 }
 
+/// Answers with the requests whose outcome nobody knows, the oldest first.
+pub(crate) async fn indeterminate(door: &Door) -> Result<Response, Problem> {
+    Ok(crate::api::json(&door.gate.get_indeterminate().await?))
+}
+
 async fn page(door: &Door, query: RequestQuery, path: &str, mut parameters: Vec<String>) -> Result<Response, Problem> {
     let page = door.gate.get_requests(&query).await?;
     let (mut body, mut next) = (vec![b'['], page.next);

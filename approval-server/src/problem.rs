@@ -73,6 +73,13 @@ impl Problem {
         Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", detail)
     }
 
+    /// Answers a settlement that is not sent as JSON.
+    pub(crate) fn settlement_not_json() -> Self {
+        let detail =
+            "send how it ended as JSON, with `Content-Type: application/json` and a body as `{\"outcome\": \"executed\"}`";
+        Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", detail)
+    }
+
     pub(crate) fn invalid_form() -> Self {
         Self::bad_request("invalid_form", "this is not what the page's form sends")
     }
@@ -101,16 +108,20 @@ impl From<DecideError> for Problem {
     fn from(error: DecideError) -> Self {
         let status = match &error {
             DecideError::NotFound { .. } => StatusCode::NOT_FOUND,
-            DecideError::AlreadyDecided { .. } | DecideError::AlreadyVoted { .. } | DecideError::DigestMismatch { .. } => {
-                StatusCode::CONFLICT
-            }
+            DecideError::AlreadyDecided { .. }
+            | DecideError::AlreadyVoted { .. }
+            | DecideError::NotIndeterminate { .. }
+            | DecideError::DigestMismatch { .. } => StatusCode::CONFLICT,
             DecideError::NotAllowed { .. } | DecideError::SelfReview { .. } => StatusCode::FORBIDDEN,
             DecideError::InvalidEdit(_) => StatusCode::UNPROCESSABLE_ENTITY,
             // A kind of error that this version does not know is the store's trouble, not the reviewer's.
             _ => StatusCode::SERVICE_UNAVAILABLE,
         };
         let mut problem = Self::new(status, error.code(), error.to_string());
-        if let DecideError::AlreadyDecided { request } | DecideError::AlreadyVoted { request, .. } = error {
+        if let DecideError::AlreadyDecided { request }
+        | DecideError::AlreadyVoted { request, .. }
+        | DecideError::NotIndeterminate { request } = error
+        {
             problem.request = Some(request);
         }
         problem

@@ -39,7 +39,7 @@ const BODY_TIME: Duration = Duration::from_secs(10);
 type Route = (&'static str, fn() -> MethodRouter<Arc<Door>>);
 
 /// Every route. The tests that go over all routes read this table too.
-const ROUTES: [Route; 11] = [
+const ROUTES: [Route; 13] = [
     ("/", || get(home)),
     ("/page", || get(page)),
     ("/sign-in", || post(sign_in)),
@@ -48,9 +48,11 @@ const ROUTES: [Route; 11] = [
     ("/healthz", || get(health::healthz)),
     ("/approvals", || get(requests)),
     ("/approvals/pending", || get(pending)),
+    ("/approvals/indeterminate", || get(indeterminate)),
     ("/approvals/events", || get(events)),
     ("/approvals/{id}", || get(request)),
     ("/approvals/{id}/decide", || post(decide)),
+    ("/approvals/{id}/settle", || post(settle)),
 ];
 
 /// Makes the router, which needs nothing of the app that it is nested in, and changes nothing outside of its own path.
@@ -147,6 +149,10 @@ async fn pending(Admitted(door): Admitted, uri: Uri) -> Result<Response, Problem
     lists::pending(&door, "", uri.query().unwrap_or_default()).await
 }
 
+async fn indeterminate(Admitted(door): Admitted) -> Result<Response, Problem> {
+    lists::indeterminate(&door).await
+}
+
 async fn events(Admitted(door): Admitted) -> Result<Response, Problem> {
     events::stream(&door)
 }
@@ -188,6 +194,30 @@ async fn decide(
         }
         // A cookie would be sent along whoever wrote the request; a token is not.
         Ok(Who::Browser | Who::Anybody) => Err(Problem::no_credential()),
+    }
+}
+
+/// Takes a person's word for how a call ended whose outcome nobody knows: from programs as JSON under their token.
+async fn settle(
+    State(door): State<Arc<Door>>,
+    Extension(address): Extension<Address>,
+    id: Id,
+    uri: Uri,
+    headers: HeaderMap,
+    request: Request,
+) -> Result<Response, Problem> {
+    if door.is_open() {
+        let query = uri.query().unwrap_or_default();
+        return unauthenticated::settle(&door, parse(id)?, query, &headers, &body(request).await?).await;
+    }
+    match door.who(&headers, &address)? {
+        _ if !is_json(&headers) => Err(Problem::settlement_not_json()),
+        Who::Program(reviewer) => {
+            let (id, reviewer) = (parse(id)?, reviewer.clone());
+            api::settle(&door, reviewer, "http", id, &body(request).await?).await
+        }
+        // As for decisions.
+        Who::Browser | Who::Anybody => Err(Problem::no_credential()),
     }
 }
 

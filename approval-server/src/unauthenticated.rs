@@ -43,6 +43,24 @@ pub(crate) async fn decide(
     Ok(api::json(&door.gate.decide(id, decision.door(DOOR)).await?))
 }
 
+/// Takes a settlement: the query says who, `?reviewer=alice`, the body how it ended.
+pub(crate) async fn settle(
+    door: &Door,
+    id: RequestId,
+    query: &str,
+    headers: &HeaderMap,
+    body: &[u8],
+) -> Result<Response, Problem> {
+    let Query { approved, reviewer } = Query::read(query)?;
+    if approved.is_some() {
+        return Err(Problem::bad_request("unknown_field", "the query takes `reviewer`, nothing else"));
+    }
+    if !is_json(headers) {
+        return Err(Problem::settlement_not_json());
+    }
+    api::settle(door, reviewer, DOOR, id, body).await
+}
+
 /// What the query says.
 struct Query {
     approved: Option<bool>,

@@ -12,6 +12,7 @@ mod mounted;
 mod page;
 mod refusals;
 mod reviewers;
+mod settle;
 mod unauthenticated;
 
 use std::net::SocketAddr;

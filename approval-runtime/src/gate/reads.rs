@@ -3,7 +3,7 @@
 use super::{ApprovalGate, unavailable};
 use crate::request::{ApprovalRequest, ApprovalStatus, RequestId};
 use crate::review::DecideError;
-use crate::store::{Cursor, Order, Query, Which};
+use crate::store::{Cursor, Found, Order, Query, Which};
 
 /// How many requests a page holds at most.
 pub const MAX_PAGE: usize = 1_000;
@@ -64,6 +64,8 @@ impl RequestQuery {
 pub struct RequestPage {
     /// The requests, in the query's order.
     pub requests: Vec<ApprovalRequest>,
+    /// Records among them that cannot be read: their bytes were changed, or a newer version wrote them. They are never run.
+    pub corrupt: Vec<RequestId>,
     /// What [`RequestQuery::after`] takes for the next page; `None` when there was nothing more.
     pub next: Option<Cursor>,
 }
@@ -79,7 +81,7 @@ impl ApprovalGate {
     pub async fn get_request(&self, id: RequestId) -> Result<ApprovalRequest, DecideError> {
         let request = self.read(id).await.map_err(unavailable)?.ok_or(DecideError::NotFound { id })?;
         let now = self.now().await.map_err(unavailable)?;
-        Ok(request.at(now))
+        Ok(self.seen(request.at(now)))
     }
 
     /// Reads the requests that wait for reviewers, the oldest first. All of them: where many may wait,
@@ -91,7 +93,7 @@ impl ApprovalGate {
     /// # Cancel safety
     /// Safe: it only reads.
     pub async fn get_pending(&self) -> Result<Vec<ApprovalRequest>, DecideError> {
-        self.select(vec![ApprovalStatus::Pending], Order::OldestFirst, None, None).await
+        Ok(self.select(vec![ApprovalStatus::Pending], Order::OldestFirst, None, None).await?.requests)
     }
 
     /// Reads a page of requests, by where they stand.
@@ -130,11 +132,17 @@ impl ApprovalGate {
             _ => Order::NewestFirst,
         });
         // One more than the page holds tells whether there is another.
-        let mut requests = self.select(statuses, order, after, Some(limit + 1)).await?;
+        let Found { mut requests, corrupt } = self.select(statuses, order, after, Some(limit + 1)).await?;
         let more = requests.len() > limit;
         requests.truncate(limit);
         let next = requests.last().filter(|_| more).map(Cursor::of);
-        Ok(RequestPage { requests, next })
+        Ok(RequestPage { requests, corrupt, next })
+    }
+
+    /// Says beside a record whether its tool is still the one that was called.
+    pub(super) fn seen(&self, request: ApprovalRequest) -> ApprovalRequest {
+        let here = self.tool(request.tool_name()).map(|tool| tool.fingerprint());
+        request.seen_with(here)
     }
 
     async fn select(
@@ -143,11 +151,12 @@ impl ApprovalGate {
         order: Order,
         after: Option<Cursor>,
         limit: Option<usize>,
-    ) -> Result<Vec<ApprovalRequest>, DecideError> {
+    ) -> Result<Found, DecideError> {
         let at = self.now().await.map_err(unavailable)?;
         let namespace = self.inner.namespace.as_ref().into();
         let query = Query { namespace, which: Which::Standing(statuses), at, order, after, limit };
         let found = self.inner.store.query(&query).await.map_err(unavailable)?;
-        Ok(found.requests.into_iter().map(|request| request.at(at)).collect())
+        let requests = found.requests.into_iter().map(|request| self.seen(request.at(at))).collect();
+        Ok(Found { requests, ..found })
     }
 }

@@ -25,13 +25,6 @@ impl ApprovalGate {
         self.inner.instance
     }
 
-    /// Says whether this binary has the tool of the request, as it was when the call was made. What cannot be run here expires
-    /// when it is approved, unless another program runs it.
-    #[must_use]
-    pub fn is_runnable(&self, request: &ApprovalRequest) -> bool {
-        self.tool(request.tool_name()).is_some_and(|tool| tool.fingerprint() == request.tool().fingerprint())
-    }
-
     /// Says how a call ended whose outcome nobody knows, once.
     ///
     /// Somebody has looked: in the system that the call was to change. The reviewers of the tool may say so; nothing is run.

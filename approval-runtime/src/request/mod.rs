@@ -101,16 +101,24 @@ impl FromStr for RequestId {
 pub struct ApprovalRequest {
     ask: Arc<Ask>,
     state: Arc<State>,
+    /// Whoever read it has the tool, and it is another one by now.
+    unrunnable: bool,
 }
 
 impl ApprovalRequest {
     pub(crate) fn new(ask: Arc<Ask>, state: impl Into<Arc<State>>) -> Self {
-        Self { ask, state: state.into() }
+        Self { ask, state: state.into(), unrunnable: false }
     }
 
     /// Returns the record with another state.
     pub(crate) fn with(&self, state: impl Into<Arc<State>>) -> Self {
-        Self::new(Arc::clone(&self.ask), state)
+        Self { ask: Arc::clone(&self.ask), state: state.into(), unrunnable: self.unrunnable }
+    }
+
+    /// Returns the record as a gate shows it that has the tool, or has it as another one.
+    pub(crate) fn seen_with(mut self, fingerprint: Option<Digest>) -> Self {
+        self.unrunnable = fingerprint.is_some_and(|fingerprint| fingerprint != self.tool().fingerprint());
+        self
     }
 
     /// Returns the record as it has to be read at this moment: past its deadline it is timed out, an approval past its own end
@@ -199,6 +207,31 @@ impl ApprovalRequest {
     #[must_use]
     pub fn is_indeterminate(&self) -> bool {
         self.execution().state == ExecutionState::Indeterminate
+    }
+
+    /// Says whether the tool has changed since the call was made: its arguments, effect, approvers or quorum. Such a request is
+    /// not started, and expires. Only a gate that has the tool knows.
+    #[must_use]
+    pub fn is_unrunnable(&self) -> bool {
+        self.unrunnable && !self.has_ended()
+    }
+
+    /// Says what keeps the call from running when it is approved, for people: its tool changed, or nobody waits for it. Nothing
+    /// where its own call waits.
+    #[must_use]
+    pub fn standing(&self) -> Option<&'static str> {
+        let open = self.next_deadline().is_some();
+        match (self.is_unrunnable(), self.is_waited_for()) {
+            _ if !open => None,
+            (true, _) => Some("The tool has changed since this was asked: approved, it does not run and expires."),
+            (false, true) => None,
+            (false, false) if self.tool().is_resumable() => {
+                Some("Nobody is waiting for this: approved, it runs when a program takes it up, within 15 minutes.")
+            }
+            (false, false) => {
+                Some("Nobody is waiting for this: approved, it runs only if its caller asks again within 15 minutes.")
+            }
+        }
     }
 
     /// Says whether a call waits for the request, as far as its store knows.

@@ -32,6 +32,7 @@ pub(super) fn card(
                     blockquote { (text(&display::text(reason))) }
                 }
             }
+            @if let Some(standing) = request.standing() { p.warning { (standing) } }
             @if let Some(hindrance) = session.and_then(|session| hindrance(request, session.reviewer())) {
                 p.hindrance { (hindrance) }
             } @else if let Some(session) = session {

@@ -48,6 +48,9 @@ pub(crate) fn card(request: &ApprovalRequest, left: TimeDelta, code: &str) -> St
     if !not_reviewed.is_empty() {
         row(&mut card, "not reviewed", &not_reviewed.join(", "));
     }
+    if let Some(standing) = request.standing() {
+        row(&mut card, "careful", standing);
+    }
     let quorum = request.tool().required_quorum();
     if quorum > 1 {
         let approvals = request.votes().iter().filter(|vote| vote.digest == request.digest()).count();
