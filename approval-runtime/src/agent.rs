@@ -92,6 +92,11 @@ impl Agent {
     pub(crate) fn inside(self, outer: Option<&Self>) -> Self {
         match outer {
             Some(outer) if outer == &self => self,
+            // The same agent says more about one of its calls.
+            Some(outer) if outer.name() == self.name() && self.0.before.is_empty() => self.with(|facts| {
+                facts.before.clone_from(&outer.0.before);
+                facts.inherit(outer);
+            }),
             // It keeps the way it came; whom it works for is still what the scope says.
             Some(outer) if self.0.handed_off => self.with(|facts| facts.inherit(outer)),
             Some(outer) => self.after(outer),
@@ -168,6 +173,15 @@ mod tests {
         // A handed-off agent already knows where it came from.
         let again = last.clone().inside(Some(&middle));
         assert_eq!(again, last);
+    }
+
+    #[test]
+    fn same_agent_names_its_calls() {
+        let origin = Agent::new("triage").run_id("r");
+        let billing = Agent::new("billing").inside(Some(&origin));
+        let call = Agent::new("billing").call_id("c7").inside(Some(&billing));
+        assert_eq!(call.chain().collect::<Vec<_>>(), ["triage", "billing"]);
+        assert_eq!((call.run(), call.call()), (Some("r"), Some("c7")));
     }
 
     #[test]
