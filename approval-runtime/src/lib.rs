@@ -86,6 +86,8 @@
 //! | `macros` | yes | the attribute `#[requires_approval]` |
 //! | `rig044` | no | tools of rig 0.44 return `Result<T, ToolExecutionError>` |
 //! | `rmcp3` | no | tools of rmcp 3 return `CallToolResult`, `Result<CallToolResult, ErrorData>` or `Result<Json<T>, CallToolResult>` |
+#![cfg_attr(feature = "sqlite", doc = "| `sqlite` | no | [`SqliteStore`](store::SqliteStore): approvals outlive the process |")]
+#![cfg_attr(not(feature = "sqlite"), doc = "| `sqlite` | no | `SqliteStore`: approvals outlive the process |")]
 #![cfg_attr(feature = "testing", doc = "| `testing` | no | the [test kit](testing), for `[dev-dependencies]` |")]
 #![cfg_attr(not(feature = "testing"), doc = "| `testing` | no | the test kit, for `[dev-dependencies]` |")]
 //!
@@ -136,6 +138,8 @@ pub use crate::request::{ApprovalRequest, ApprovalStatus, EndedBecause, Executio
 pub use crate::review::{DecideError, Decider};
 pub use crate::scope::InCurrentScope;
 pub use crate::signature::{Reviewable, Showable};
+#[cfg(feature = "sqlite")]
+pub use crate::store::SqliteStore;
 pub use crate::store::{ApprovalStore, Cursor, MemoryStore, Order};
 pub use crate::tool::{Effect, Tool};
 #[cfg(feature = "macros")]

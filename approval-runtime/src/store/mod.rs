@@ -4,6 +4,8 @@ mod error;
 mod memory;
 mod query;
 mod row;
+#[cfg(feature = "sqlite")]
+mod sqlite;
 mod write;
 
 use std::fmt;
@@ -12,6 +14,8 @@ pub use self::error::StoreError;
 pub use self::memory::MemoryStore;
 pub use self::query::{AuditQuery, Changed, Changes, Cursor, Found, Logged, Order, ParseCursorError, Query, Which};
 pub use self::row::{Expect, Row, RowQuery, Space};
+#[cfg(feature = "sqlite")]
+pub use self::sqlite::SqliteStore;
 pub use self::write::Write;
 use crate::boxed::BoxFuture;
 use crate::request::{ApprovalRequest, Moment, RequestId};

@@ -1,0 +1,407 @@
+//! [`Group`]: one transaction, in which commits are checked and written one after another.
+
+use std::collections::HashMap;
+use std::sync::{Arc, LazyLock};
+
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::clock::Life;
+use super::fault::{Fault, is_of_value};
+use super::pending::Pending;
+use super::record::{LONG_DUE, Phase, Record, bytes};
+use super::wanted::{Put, Wanted};
+use crate::request::{Corrupt, Guard, Moment, RequestId};
+use crate::store::{Space, StoreError};
+
+/// Why a commit is not written.
+#[derive(Debug)]
+pub(super) enum No {
+    /// What had to hold for it does not.
+    Refused(StoreError),
+    /// SQLite failed; what it has done of the group is undone.
+    Failed(Fault),
+}
+
+impl From<StoreError> for No {
+    fn from(error: StoreError) -> Self {
+        Self::Refused(error)
+    }
+}
+
+impl From<rusqlite::Error> for No {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+/// What the writer remembers from one transaction to the next. It is forgotten when one is undone.
+#[derive(Debug, Default)]
+pub(super) struct Memory {
+    namespaces: HashMap<Arc<str>, i64>,
+    pub(super) pending: Pending,
+}
+
+/// A transaction that was begun.
+pub(super) struct Group<'a> {
+    connection: &'a Connection,
+    memory: &'a mut Memory,
+    origin: i64,
+    life: Life,
+    moment: Moment,
+    /// The last place in `audit`, at first and by now.
+    pub(super) first: i64,
+    pub(super) last: i64,
+    /// Whether anything was written.
+    pub(super) is_written: bool,
+}
+
+/// A request as it stands before a write to it.
+struct Standing {
+    nr: i64,
+    head: i64,
+    phase: Phase,
+    due_from: Option<i64>,
+    held_by: Option<[u8; 16]>,
+    key: Option<[u8; 32]>,
+}
+
+/// What was found for a write, and what it needs.
+enum Checked {
+    New(i64),
+    Standing(Standing),
+    /// The version of a row, where there is one.
+    Row(i64, Option<i64>),
+    Life,
+}
+
+/// Reads what is written down about the clock, and the last place in `audit`.
+pub(super) fn life(connection: &Connection) -> rusqlite::Result<(Life, i64)> {
+    let mut statement = connection.prepare_cached(
+        "SELECT time, incarnation, freeze_epoch, coalesce((SELECT max(position) FROM audit), 0),
+            coalesce((SELECT time FROM audit ORDER BY position DESC LIMIT 1), 0) FROM life",
+    )?;
+    statement.query_row((), |row| {
+        let time = row.get::<_, i64>(0)?.max(row.get(4)?);
+        let life = Life { time, incarnation: number(row.get(1)?), freeze_epoch: number(row.get(2)?) };
+        Ok((life, row.get(3)?))
+    })
+}
+
+/// Numbers that only grow from 0 are signed in SQLite.
+pub(super) fn number(stored: i64) -> u64 {
+    u64::try_from(stored).unwrap_or(0)
+}
+
+impl<'a> Group<'a> {
+    /// Begins at a time of the clock.
+    pub(super) fn begin(
+        connection: &'a Connection,
+        memory: &'a mut Memory,
+        origin: i64,
+        now: impl FnOnce(Life) -> i64,
+    ) -> rusqlite::Result<Self> {
+        connection.prepare_cached("BEGIN IMMEDIATE")?.execute(())?;
+        let (life, last) = life(connection)?;
+        memory.pending.saw(last);
+        let moment = life.at(now(life));
+        Ok(Self { connection, memory, origin, life, moment, first: last, last, is_written: false })
+    }
+
+    /// Returns what is written down by now.
+    pub(super) fn life(&self) -> Life {
+        Life { time: self.time(), ..self.life }
+    }
+
+    fn time(&self) -> i64 {
+        self.moment.time.timestamp_micros()
+    }
+
+    /// Writes a commit, or finds why not before anything of it is written.
+    pub(super) fn write(&mut self, writes: &[Wanted]) -> Result<(), No> {
+        let mut checked = Vec::with_capacity(writes.len());
+        for (nth, write) in writes.iter().enumerate() {
+            checked.push(self.check(write, &writes[..nth])?);
+        }
+        for (write, found) in writes.iter().zip(checked) {
+            self.is_written = true;
+            self.apply(write, found)?;
+        }
+        Ok(())
+    }
+
+    /// Writes down the time, where no row of a history does.
+    pub(super) fn end(&mut self) -> rusqlite::Result<()> {
+        if self.last == self.first {
+            self.connection.prepare_cached("UPDATE life SET time = ?1")?.execute((self.time(),))?;
+        }
+        self.connection.prepare_cached("COMMIT")?.execute(())?;
+        self.memory.pending.saw_own(self.last);
+        Ok(())
+    }
+
+    fn check(&mut self, write: &Wanted, before: &[Wanted]) -> Result<Checked, No> {
+        match write {
+            Wanted::Insert { record, guard, max_pending, .. } => {
+                let namespace = self.namespace(&record.namespace)?;
+                if let Some(id) = self.same(record, namespace)? {
+                    return Err(StoreError::AlreadyExists { id }.into());
+                }
+                if !guard.holds(0, self.moment) || record.row.is_none() {
+                    return Err(StoreError::Stale { id: record.id, version: 0 }.into());
+                }
+                if record.phase == Phase::Pending {
+                    let adds = |write: &&Wanted| match write {
+                        Wanted::Insert { record: other, .. } => {
+                            other.phase == Phase::Pending && other.namespace == record.namespace
+                        }
+                        _ => false,
+                    };
+                    let more = before.iter().filter(adds).count();
+                    if !self.memory.pending.has_room(self.connection, namespace, more, *max_pending)? {
+                        return Err(StoreError::TooManyPending { limit: *max_pending }.into());
+                    }
+                }
+                Ok(Checked::New(namespace))
+            }
+            Wanted::Update { record, guard } | Wanted::Remove { record, guard } => {
+                self.standing(record, guard).map(Checked::Standing)
+            }
+            Wanted::Put(put) => {
+                let namespace = self.namespace(&put.namespace)?;
+                let mut statement = self
+                    .connection
+                    .prepare_cached("SELECT version FROM entry WHERE namespace = ?1 AND space = ?2 AND key = ?3")?;
+                let key = params![namespace, put.space.as_str(), put.key.as_bytes()];
+                let version = statement.query_row(key, |row| row.get::<_, i64>(0)).optional()?;
+                if !put.expect.is_met_by(version.map(number)) {
+                    return Err(StoreError::RowStale { space: put.space, key: put.key.clone() }.into());
+                }
+                Ok(Checked::Row(namespace, version))
+            }
+            Wanted::NewIncarnation { from } if *from == self.life.incarnation => Ok(Checked::Life),
+            Wanted::NewIncarnation { .. } => {
+                Err(StoreError::RowStale { space: Space::Counter, key: "incarnation".into() }.into())
+            }
+        }
+    }
+
+    /// Returns the request that has this id, or had it, or is of the same call.
+    fn same(&self, record: &Record, namespace: i64) -> rusqlite::Result<Option<RequestId>> {
+        let id = bytes(record.id);
+        let mut known = self
+            .connection
+            .prepare_cached("SELECT 1 FROM request WHERE id = ?1 UNION ALL SELECT 1 FROM removed WHERE id = ?1")?;
+        if known.exists((id,))? {
+            return Ok(Some(record.id));
+        }
+        let Some(key) = record.key else { return Ok(None) };
+        let mut same = self.connection.prepare_cached("SELECT id FROM request WHERE namespace = ?1 AND key = ?2")?;
+        let id = same.query_row((namespace, key), |row| row.get::<_, [u8; 16]>(0)).optional()?;
+        Ok(id.map(|id| uuid::Uuid::from_bytes(id).into()))
+    }
+
+    fn standing(&mut self, record: &Record, guard: &Guard) -> Result<Standing, No> {
+        let id = record.id;
+        let mut statement = self
+            .connection
+            .prepare_cached("SELECT namespace, version, nr, head, phase, due_from, held_by, key FROM request WHERE id = ?1")?;
+        let found = statement.query_row((bytes(id),), |row| {
+            let standing = Standing {
+                nr: row.get(2)?,
+                head: row.get(3)?,
+                phase: row.get(4)?,
+                due_from: row.get(5)?,
+                held_by: row.get(6)?,
+                key: row.get(7)?,
+            };
+            Ok((row.get::<_, i64>(0)?, row.get(1)?, standing))
+        });
+        match found.optional() {
+            Ok(Some((of, version, standing))) if self.namespace(&record.namespace)? == of => {
+                if guard.holds(version, self.moment) && record.row.is_some() {
+                    return Ok(standing);
+                }
+                Err(StoreError::Stale { id, version: guard.version }.into())
+            }
+            Ok(_) => Err(StoreError::NotFound { id }.into()),
+            Err(error) if is_of_value(&error) => Err(StoreError::Corrupt { id, source: Corrupt::Changed }.into()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn apply(&mut self, write: &Wanted, found: Checked) -> rusqlite::Result<()> {
+        match (write, found) {
+            (Wanted::Insert { record, ask, .. }, Checked::New(namespace)) => self.insert(record, ask, namespace),
+            (Wanted::Update { record, .. }, Checked::Standing(standing)) => self.update(record, &standing),
+            (Wanted::Remove { record, .. }, Checked::Standing(standing)) => self.remove(record, &standing),
+            (Wanted::Put(put), Checked::Row(namespace, version)) => self.put(put, namespace, version),
+            (Wanted::NewIncarnation { .. }, Checked::Life) => self.begin_life(),
+            _ => Ok(()),
+        }
+    }
+
+    fn insert(&mut self, record: &Record, ask: &[u8], namespace: i64) -> rusqlite::Result<()> {
+        let nr = self.log(record, namespace, None)?;
+        let mut statement = self.connection.prepare_cached(
+            "INSERT INTO request (nr, id, namespace, created_at, version, head, phase, due_from, held_by, key, state)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?1, ?6, ?7, ?8, ?9, ?10)",
+        )?;
+        statement.execute(params![
+            nr,
+            bytes(record.id),
+            namespace,
+            record.created_at,
+            record.version,
+            record.phase,
+            record.due_from(self.life.incarnation, None),
+            record.held_by,
+            record.key,
+            record.state,
+        ])?;
+        self.connection.prepare_cached("INSERT INTO ask (nr, ask) VALUES (?1, ?2)")?.execute((nr, ask))?;
+        self.memory.pending.moved(namespace, None, Some(record.phase));
+        Ok(())
+    }
+
+    fn update(&mut self, record: &Record, before: &Standing) -> rusqlite::Result<()> {
+        let namespace = self.namespace(&record.namespace)?;
+        let head = self.log(record, namespace, Some(before.head))?;
+        let due_from = record.due_from(self.life.incarnation, before.due_from);
+        // An index costs as much as the row: only those are written that change.
+        let changes = Changes {
+            phase: record.phase != before.phase,
+            due_from: due_from != before.due_from,
+            held_by: record.held_by != before.held_by,
+            key: record.key != before.key,
+        };
+        let mut statement = self.connection.prepare_cached(changes.update())?;
+        statement.raw_bind_parameter(1, before.nr)?;
+        statement.raw_bind_parameter(2, record.version)?;
+        statement.raw_bind_parameter(3, head)?;
+        statement.raw_bind_parameter(4, &record.state)?;
+        let mut nth = 5;
+        let mut bind = |is_bound: bool, value: &dyn rusqlite::ToSql| {
+            if is_bound {
+                statement.raw_bind_parameter(nth, value)?;
+                nth += 1;
+            }
+            Ok::<_, rusqlite::Error>(())
+        };
+        bind(changes.phase, &record.phase)?;
+        bind(changes.due_from, &due_from)?;
+        bind(changes.held_by, &record.held_by)?;
+        bind(changes.key, &record.key)?;
+        statement.raw_execute()?;
+        self.memory.pending.moved(namespace, Some(before.phase), Some(record.phase));
+        Ok(())
+    }
+
+    fn remove(&mut self, record: &Record, before: &Standing) -> rusqlite::Result<()> {
+        let namespace = self.namespace(&record.namespace)?;
+        let head = self.log(record, namespace, Some(before.head))?;
+        self.connection.prepare_cached("DELETE FROM request WHERE nr = ?1")?.execute((before.nr,))?;
+        self.connection.prepare_cached("DELETE FROM ask WHERE nr = ?1")?.execute((before.nr,))?;
+        let mut statement = self.connection.prepare_cached("INSERT INTO removed (id, namespace, head) VALUES (?1, ?2, ?3)")?;
+        statement.execute((bytes(record.id), namespace, head))?;
+        self.memory.pending.moved(namespace, Some(before.phase), None);
+        Ok(())
+    }
+
+    /// Adds the row of a history, and returns its place.
+    fn log(&mut self, record: &Record, namespace: i64, previous: Option<i64>) -> rusqlite::Result<i64> {
+        let Some(row) = &record.row else { return Ok(self.last) };
+        let position = self.last + 1;
+        let mut statement = self.connection.prepare_cached(
+            "INSERT INTO audit (position, namespace, origin, time, request, previous, version, what, text, hash)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+        )?;
+        statement.execute(params![
+            position,
+            namespace,
+            self.origin,
+            self.time(),
+            bytes(record.id),
+            previous,
+            row.version,
+            row.what.map(crate::request::Transition::as_str),
+            row.text,
+            row.hash.as_bytes(),
+        ])?;
+        self.last = position;
+        Ok(position)
+    }
+
+    fn put(&mut self, put: &Put, namespace: i64, version: Option<i64>) -> rusqlite::Result<()> {
+        let (space, key) = (put.space.as_str(), put.key.as_bytes());
+        match &put.value {
+            Some(value) => {
+                let mut statement = self.connection.prepare_cached(
+                    "INSERT INTO entry (namespace, space, key, version, value) VALUES (?1, ?2, ?3, ?4, ?5)
+                     ON CONFLICT DO UPDATE SET version = excluded.version, value = excluded.value",
+                )?;
+                statement.execute(params![namespace, space, key, version.unwrap_or(0) + 1, value])?;
+            }
+            None => {
+                let mut statement =
+                    self.connection.prepare_cached("DELETE FROM entry WHERE namespace = ?1 AND space = ?2 AND key = ?3")?;
+                statement.execute(params![namespace, space, key])?;
+            }
+        }
+        Ok(())
+    }
+
+    fn begin_life(&mut self) -> rusqlite::Result<()> {
+        self.connection.execute("UPDATE life SET incarnation = incarnation + 1", ())?;
+        self.connection.execute("UPDATE request SET due_from = ?1 WHERE due_from IS NOT NULL", (LONG_DUE,))?;
+        self.life.incarnation += 1;
+        self.moment = self.moment.of_incarnation(self.life.incarnation);
+        Ok(())
+    }
+
+    /// Returns the number of a namespace. Naming one changes nothing that anybody sees.
+    fn namespace(&mut self, name: &Arc<str>) -> rusqlite::Result<i64> {
+        if let Some(nr) = self.memory.namespaces.get(name) {
+            return Ok(*nr);
+        }
+        let known = find_namespace(self.connection, name)?;
+        let nr = match known {
+            Some(nr) => nr,
+            None => {
+                self.is_written = true;
+                self.connection.prepare_cached("INSERT INTO namespace (name) VALUES (?1)")?.insert((name.as_bytes(),))?
+            }
+        };
+        self.memory.namespaces.insert(Arc::clone(name), nr);
+        Ok(nr)
+    }
+}
+
+pub(super) fn find_namespace(connection: &Connection, name: &str) -> rusqlite::Result<Option<i64>> {
+    let mut statement = connection.prepare_cached("SELECT nr FROM namespace WHERE name = ?1")?;
+    statement.query_row((name.as_bytes(),), |row| row.get(0)).optional()
+}
+
+/// Which of the columns that are in indexes an update changes.
+#[derive(Clone, Copy)]
+struct Changes {
+    phase: bool,
+    due_from: bool,
+    held_by: bool,
+    key: bool,
+}
+
+impl Changes {
+    fn update(self) -> &'static str {
+        static UPDATES: LazyLock<[String; 16]> = LazyLock::new(|| {
+            std::array::from_fn(|bits| {
+                let columns = ["phase", "due_from", "held_by", "key"].into_iter().enumerate();
+                let changed = columns.filter(|(nth, _)| bits & 1 << nth != 0).zip(5..);
+                let set: String = changed.map(|((_, column), nth)| format!(", {column} = ?{nth}")).collect();
+                format!("UPDATE request SET version = ?2, head = ?3, state = ?4{set} WHERE nr = ?1")
+            })
+        });
+        let Self { phase, due_from, held_by, key } = self;
+        let bits = usize::from(phase) | usize::from(due_from) << 1 | usize::from(held_by) << 2 | usize::from(key) << 3;
+        &UPDATES[bits]
+    }
+}
