@@ -84,6 +84,11 @@
 //! | feature | default | what it adds |
 //! | --- | --- | --- |
 //! | `macros` | yes | the attribute `#[requires_approval]` |
+#![cfg_attr(
+    feature = "conformance",
+    doc = "| `conformance` | no | the [suite for stores](store::conformance), for `[dev-dependencies]` |"
+)]
+#![cfg_attr(not(feature = "conformance"), doc = "| `conformance` | no | the suite for stores, for `[dev-dependencies]` |")]
 //! | `rig044` | no | tools of rig 0.44 return `Result<T, ToolExecutionError>` |
 //! | `rmcp3` | no | tools of rmcp 3 return `CallToolResult`, `Result<CallToolResult, ErrorData>` or `Result<Json<T>, CallToolResult>` |
 #![cfg_attr(feature = "sqlite", doc = "| `sqlite` | no | [`SqliteStore`](store::SqliteStore): approvals outlive the process |")]

@@ -7,6 +7,7 @@ mod agents;
 mod arguments;
 mod by_name;
 mod calls;
+mod conformance;
 mod edits;
 mod faults;
 mod flags;

@@ -1,5 +1,7 @@
 //! [`ApprovalStore`]: where requests are kept. A store only stores: who may do what is decided in [`request`](crate::request).
 
+#[cfg(feature = "conformance")]
+pub mod conformance;
 mod error;
 mod memory;
 mod query;
@@ -73,8 +75,8 @@ pub trait ApprovalStore: fmt::Debug + Send + Sync + 'static {
     /// Returns which requests changed behind a place that an earlier call returned; waits until one did. Without a place it
     /// returns at once, with the place where the changes to come begin.
     ///
-    /// Every change that somebody else committed is told, in order; those committed through this very store may be left out. It
-    /// looks before it waits, so that dropping the future and calling again loses nothing.
+    /// Every change that somebody else committed is told, in order; one that [others share](Self::is_shared) may leave out those
+    /// committed through this very handle. It looks before it waits, so that dropping the future and calling again loses nothing.
     ///
     /// # Errors
     /// What became of the store itself.

@@ -191,7 +191,8 @@ impl Rows {
                 found.extend(due().filter(|due| !asked(due.status()) && asked(due.status_at(query.at))));
                 found
             }
-            Which::Due => due().take(limit).collect(),
+            // All of them: they stand in the order of their deadlines, and the page is the first by creation.
+            Which::Due => due().collect(),
             Which::Unused => {
                 let approved = index.walk(ApprovalStatus::Approved, query.order, query.after).filter_map(|id| self.get(id));
                 approved.filter(|request| query.which.is(request, query.at)).take(limit).collect()

@@ -1,0 +1,7 @@
+//! The public conformance suite over the stores that there are, over one of an outside crate, and over broken ones.
+
+mod outside;
+
+use approval_runtime::{MemoryStore, store_conformance};
+
+store_conformance!(memory, async { MemoryStore::new() }, in_process);
