@@ -93,10 +93,11 @@ impl Agent {
         match outer {
             Some(outer) if outer == &self => self,
             // The same agent says more about one of its calls.
-            Some(outer) if outer.name() == self.name() && self.0.before.is_empty() => self.with(|facts| {
-                facts.before.clone_from(&outer.0.before);
-                facts.inherit(outer);
-            }),
+            Some(outer) if outer.name() == self.name() && (self.0.before.is_empty() || self.0.before == outer.0.before) => self
+                .with(|facts| {
+                    facts.before.clone_from(&outer.0.before);
+                    facts.inherit(outer);
+                }),
             // It keeps the way it came; whom it works for is still what the scope says.
             Some(outer) if self.0.handed_off => self.with(|facts| facts.inherit(outer)),
             Some(outer) => self.after(outer),
@@ -179,7 +180,9 @@ mod tests {
     fn same_agent_names_its_calls() {
         let origin = Agent::new("triage").run_id("r");
         let billing = Agent::new("billing").inside(Some(&origin));
-        let call = Agent::new("billing").call_id("c7").inside(Some(&billing));
+        let (new, changed) = (Agent::new("billing").call_id("c7"), billing.clone().call_id("c7"));
+        let call = new.inside(Some(&billing));
+        assert_eq!(call, changed.inside(Some(&billing)));
         assert_eq!(call.chain().collect::<Vec<_>>(), ["triage", "billing"]);
         assert_eq!((call.run(), call.call()), (Some("r"), Some("c7")));
     }

@@ -4,6 +4,7 @@ use std::env::var_os;
 use std::fmt::Write as _;
 use std::io::{IsTerminal, Write as _, stdin, stdout};
 use std::pin::pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Instant;
@@ -11,7 +12,8 @@ use std::time::Instant;
 use approval_runtime::arguments::display;
 use approval_runtime::notify::Terminal;
 use approval_runtime::{
-    Agent, ApprovalGate, ApprovalRequest, BoxFuture, Event, EventKind, Events, Notice, Notifier, NotifyError, Reviewer,
+    Agent, ApprovalGate, ApprovalRequest, BoxFuture, DecideError, Event, EventKind, Events, Notice, Notifier, NotifyError,
+    RequestQuery, Reviewer,
 };
 use approval_server::Bound;
 use tokio::sync::Notify;
@@ -43,7 +45,7 @@ struct Screen {
 }
 
 /// Says what this is and how to decide. Everything else is printed after it.
-pub(crate) fn open(gate: &ApprovalGate, server: &Bound, wanted_port: u16) {
+pub(crate) async fn open(gate: &ApprovalGate, server: &Bound, wanted_port: u16, run: &str) -> Result<(), DecideError> {
     let plain = var_os("NO_COLOR").is_some_and(|value| !value.is_empty()) || var_os("TERM").is_some_and(|term| term == "dumb");
     let mut screen = Screen {
         start: Instant::now(),
@@ -67,8 +69,24 @@ pub(crate) fn open(gate: &ApprovalGate, server: &Bound, wanted_port: u16) {
         "or with the commands under each call.\n\
          A call that nobody decides about times out. Ctrl-C stops everything.\n\n",
     );
+    let known = gate.get_requests(&RequestQuery::new()).await?.requests;
+    let (ended, open): (Vec<_>, Vec<_>) =
+        known.iter().filter(|call| call.run_id() == Some(run)).partition(|call| call.has_ended());
+    if !ended.is_empty() || !open.is_empty() {
+        let _ = writeln!(
+            text,
+            "It goes on where it was: {} ended and {} open before this start.\n",
+            calls(ended.len()),
+            calls(open.len())
+        );
+    }
     screen.print(&text);
     let _ = SCREEN.set(Mutex::new(screen));
+    Ok(())
+}
+
+fn calls(count: usize) -> String {
+    if count == 1 { "1 call".to_owned() } else { format!("{count} calls") }
 }
 
 /// Prints what a tool did, from its body.
@@ -102,11 +120,22 @@ pub(crate) async fn follow(gate: &ApprovalGate) {
     }
 }
 
+/// Set when it was told to stop.
+static STOPPED: AtomicBool = AtomicBool::new(false);
+
+/// Lets an agent go no further once it was told to stop: the gate refuses everything then.
+pub(crate) async fn halt_when_stopped() {
+    if STOPPED.load(Ordering::SeqCst) {
+        std::future::pending::<()>().await;
+    }
+}
+
 /// Waits for Ctrl-C, and leaves the line in which a terminal shows it.
 pub(crate) async fn ctrl_c() {
     if tokio::signal::ctrl_c().await.is_err() {
         std::future::pending::<()>().await; // nobody can press it here
     }
+    STOPPED.store(true, Ordering::SeqCst);
     if stdin().is_terminal() {
         on_screen(|screen| {
             screen.asks = false;

@@ -282,3 +282,59 @@ async fn i13_person_settles_the_unknown() {
     assert_eq!(other.code(), "not_indeterminate");
     assert!(gate.get_indeterminate().await.unwrap().is_empty());
 }
+
+/// Reviewers were told by a process that is gone: whoever takes the call up tells them again.
+#[tokio::test(start_paused = true)]
+async fn taken_up_call_is_told_again() {
+    let (store, starts) = (store(), Starts::default());
+    let first = on(&store);
+    let gave_up = {
+        let call = call(&first, &starts);
+        tokio::select! {
+            biased;
+            _ = call => None,
+            id = async { let id = pending(&first).await.id(); first.shutdown().await; id } => Some(id),
+        }
+    };
+    let told = Arc::new(std::sync::Mutex::new(Vec::new()));
+    let second = ApprovalGate::builder()
+        .tool(pay())
+        .shared_store(Arc::clone(&store))
+        .notifier(Tells(Arc::clone(&told)))
+        .build()
+        .unwrap();
+    let review = async {
+        loop {
+            if let Some(id) = told.lock().unwrap().first().copied() {
+                let request = second.get_request(id).await.unwrap();
+                return second.decide(id, Decision::approve(alice(), request.digest())).await.unwrap();
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    let (returned, request) = tokio::join!(call(&second, &starts), review);
+    returned.unwrap();
+    assert_eq!(gave_up, Some(request.id()));
+    assert_eq!(told.lock().unwrap().len(), 1);
+}
+
+#[derive(Debug)]
+struct Tells(Arc<std::sync::Mutex<Vec<approval_runtime::RequestId>>>);
+
+impl approval_runtime::Notifier for Tells {
+    fn name(&self) -> &'static str {
+        "tells"
+    }
+
+    fn can_reach(&self) -> bool {
+        true
+    }
+
+    fn notify(
+        &self,
+        notice: approval_runtime::Notice,
+    ) -> approval_runtime::BoxFuture<'_, Result<(), approval_runtime::NotifyError>> {
+        self.0.lock().unwrap().push(notice.request.id());
+        Box::pin(std::future::ready(Ok(())))
+    }
+}

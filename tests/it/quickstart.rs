@@ -45,10 +45,37 @@ struct Quickstart {
     printed: Vec<String>,
 }
 
+/// A file of a test's own, removed with what stands beside it.
+struct Store(PathBuf);
+
+impl Store {
+    fn new(name: &str) -> Self {
+        let store = Self(std::env::temp_dir().join(format!("approval-quickstart-{name}-{}.db", std::process::id())));
+        store.remove();
+        store
+    }
+
+    fn remove(&self) {
+        for end in ["", "-wal", "-shm"] {
+            let mut path = self.0.clone().into_os_string();
+            path.push(end);
+            let _ = std::fs::remove_file(path);
+        }
+    }
+}
+
+impl Drop for Store {
+    fn drop(&mut self) {
+        self.remove();
+    }
+}
+
 impl Quickstart {
-    fn start(port: u16) -> Self {
+    fn start(port: u16, store: &Store) -> Self {
         let mut child = Command::new(program())
             .args(["--port", &port.to_string()])
+            .arg("--store")
+            .arg(&store.0)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -155,7 +182,8 @@ async fn paste(command: &str) {
 
 #[tokio::test]
 async fn three_outcomes_over_http() {
-    let mut quickstart = Quickstart::start(0);
+    let store = Store::new("outcomes");
+    let mut quickstart = Quickstart::start(0, &store);
     quickstart.link().await;
     quickstart.line(&["ran", "search_records"]).await;
     quickstart.line(&["allowed", "send_email", "is_colleague(to)"]).await;
@@ -200,7 +228,8 @@ async fn three_outcomes_over_http() {
 async fn ctrl_c_tells_what_was_waiting() {
     use std::os::unix::process::ExitStatusExt;
 
-    let mut quickstart = Quickstart::start(0);
+    let store = Store::new("ctrl-c");
+    let mut quickstart = Quickstart::start(0, &store);
     quickstart.line(&["To reject:"]).await;
     let kill = Command::new("kill").args(["-INT", &quickstart.child.id().to_string()]).status();
     assert!(kill.expect("there is a kill").success());
@@ -208,15 +237,36 @@ async fn ctrl_c_tells_what_was_waiting() {
     assert_eq!((status.code(), status.signal(), &*complaints), (Some(130), None, ""));
     let printed = quickstart.printed.join("\n");
     let (_, ending) = printed.rsplit_once("/decide\n").expect("a call waits");
-    assert!(ending.contains("cancelled  delete_record"), "{printed}");
-    assert!(ending.ends_with("Stopped by Ctrl-C: 2 ran, 1 cancelled."), "{printed}");
+    assert!(!ending.contains("cancelled"), "{printed}");
+    assert!(ending.ends_with("Stopped by Ctrl-C, and goes on when it is started again: 2 ran."), "{printed}");
+}
+
+/// I2, I11: killed in the middle and started again, it asks about the call that waited, and runs nothing twice.
+#[tokio::test]
+async fn i11_killed_quickstart_goes_on() {
+    let store = Store::new("killed");
+    let mut quickstart = Quickstart::start(0, &store);
+    quickstart.line(&["ran", "send_email", "books@company.com"]).await;
+    quickstart.command("To reject:").await;
+    quickstart.child.kill().expect("it runs");
+    quickstart.child.wait().expect("it was killed");
+
+    let mut again = Quickstart::start(0, &store);
+    again.line(&["It goes on where it was: 1 call ended and 1 call open"]).await;
+    again.line(&["waits", "delete_record"]).await;
+    let approve = again.command("To approve:").await;
+    assert_eq!(send(&approve).await.status, 200);
+    again.line(&["ran", "delete_record"]).await;
+    let printed = again.printed.join("\n");
+    assert!(!printed.contains("books@company.com"), "{printed}");
 }
 
 #[tokio::test]
 async fn taken_port_is_replaced() {
     let other = TcpListener::bind("127.0.0.1:0").expect("a free port on loopback");
     let taken = other.local_addr().expect("it listens").port();
-    let mut quickstart = Quickstart::start(taken);
+    let store = Store::new("port");
+    let mut quickstart = Quickstart::start(taken, &store);
     let (address, target) = quickstart.link().await;
     assert_ne!(address.port(), taken);
     quickstart.line(&["another program has port", &taken.to_string()]).await;
@@ -227,7 +277,8 @@ async fn taken_port_is_replaced() {
 
 #[tokio::test]
 async fn closed_pipe_ends_it_quietly() {
-    let mut quickstart = Quickstart::start(0);
+    let store = Store::new("pipe");
+    let mut quickstart = Quickstart::start(0, &store);
     let approve = quickstart.command("To approve:").await;
     quickstart.close_pipe();
     send(&approve).await;
@@ -239,5 +290,5 @@ async fn closed_pipe_ends_it_quietly() {
 fn unknown_option_shows_usage() {
     let output = Command::new(program()).arg("--porto=1").output().expect("the example starts");
     assert_eq!(output.status.code(), Some(2));
-    assert_eq!(String::from_utf8_lossy(&output.stderr), "usage: quickstart [--port N]\n");
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "usage: quickstart [--port N] [--store FILE]\n");
 }

@@ -33,7 +33,7 @@ use crate::notify::{Channel, Notice};
 use crate::policy::{Compiled, Ruling};
 use crate::refusal::Refusal;
 use crate::request::{
-    ApprovalRequest, Ask, Change, Conflict, Event, Moment, RequestId, Transition, Verdict, apply, open, refuse,
+    ApprovalRequest, ApprovalStatus, Ask, Change, Conflict, Event, Moment, RequestId, Transition, Verdict, apply, open, refuse,
 };
 use crate::review::{DecideError, Decider};
 use crate::store::{ApprovalStore, StoreError, Write};
@@ -459,6 +459,8 @@ impl ApprovalGate {
             | Transition::Cancelled
             | Transition::Expired => wait::wake(request),
             Transition::Requested => self.notify(request),
+            // Those who were told first may be gone with the process that told them.
+            Transition::Attached if request.status() == ApprovalStatus::Pending => self.notify(request),
             _ => {}
         }
     }
