@@ -19,6 +19,7 @@ mod quickstart;
 mod reads;
 mod reviewers;
 mod server;
+mod sqlite;
 mod support;
 mod testing;
 mod tools;
