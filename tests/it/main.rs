@@ -22,6 +22,7 @@ mod reads;
 mod resume;
 mod reviewers;
 mod server;
+mod sqlite;
 mod support;
 mod testing;
 mod tools;

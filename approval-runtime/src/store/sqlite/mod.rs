@@ -154,3 +154,6 @@ impl ApprovalStore for SqliteStore {
         true
     }
 }
+
+#[cfg(test)]
+mod tests;

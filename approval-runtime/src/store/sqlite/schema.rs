@@ -124,6 +124,10 @@ fn set_up(connection: &Connection) -> rusqlite::Result<()> {
     set(connection, "trusted_schema", "OFF")?;
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false)?;
     connection.set_prepared_statement_cache_capacity(128);
+    #[cfg(test)]
+    if let Some(pages) = MAX_PAGES.get() {
+        set(connection, "max_page_count", pages)?;
+    }
     Ok(())
 }
 
@@ -141,4 +145,10 @@ fn migrate(connection: &mut Connection, place: &Place) -> Result<(), StoreError>
     set(&step, "application_id", APPLICATION_ID).map_err(tell)?;
     set(&step, "user_version", MIGRATIONS.len()).map_err(tell)?;
     step.commit().map_err(tell)
+}
+
+#[cfg(test)]
+thread_local! {
+    /// How many pages a store may have that this thread opens.
+    pub(super) static MAX_PAGES: std::cell::Cell<Option<u32>> = const { std::cell::Cell::new(None) };
 }

@@ -1,0 +1,121 @@
+//! Two stores on one file: what one writes, the other reads, is told, and does not undo.
+
+use std::future::Future;
+use std::pin::pin;
+use std::task::{Context, Waker};
+use std::time::{Duration, Instant};
+
+use approval_runtime::request::Transition;
+use approval_runtime::store::Changed;
+use approval_runtime::{ApprovalStore, DecideError, Decision, Reviewer};
+
+use super::{Dir, approve, ask, gate, gate_of, history, open};
+
+/// I3, I4: of two decisions through two stores one stands, and both tell it.
+#[tokio::test]
+async fn i03_first_decision_stands_for_both() {
+    let dir = Dir::new();
+    let (store, other) = (open(&dir.file()), open(&dir.file()));
+    let (one, two) = (gate(&store), gate(&other));
+    for _ in 0..20 {
+        let request = ask(&one).await;
+        let reject = Decision::reject(Reviewer::new("bob"));
+        let (yes, no) = tokio::join!(one.decide(request.id(), approve(&request, "alice")), two.decide(request.id(), reject));
+        assert_ne!(yes.is_ok(), no.is_ok());
+        let stands = one.get_request(request.id()).await.unwrap();
+        assert_eq!(stands.status(), two.get_request(request.id()).await.unwrap().status());
+        let lost = yes.err().or(no.err()).unwrap();
+        let DecideError::AlreadyDecided { request } = lost else { panic!("{lost:?}") };
+        assert_eq!(request.status(), stands.status());
+    }
+}
+
+/// I17, L2: what is committed elsewhere is told within moments (a benchmark says how many), in order, and once.
+#[tokio::test]
+async fn i17_other_store_is_told() {
+    let dir = Dir::new();
+    let (store, other) = (open(&dir.file()), open(&dir.file()));
+    let gate = gate(&other);
+    let mut place = store.changes("", None).await.unwrap().next;
+    for _ in 0..3 {
+        let start = Instant::now();
+        let change = async {
+            let request = ask(&gate).await;
+            gate.decide(request.id(), approve(&request, "alice")).await.unwrap();
+            request
+        };
+        let (changes, request) = tokio::join!(store.changes("", Some(place)), change);
+        let mut told = changes.unwrap();
+        if told.changes.len() < 2 {
+            let rest = store.changes("", Some(told.next)).await.unwrap();
+            told.changes.extend(rest.changes);
+            told.next = rest.next;
+        }
+        let (id, place_before) = (request.id(), place);
+        place = told.next;
+        let made = Changed { id, what: Some(Transition::Requested) };
+        assert_eq!(told.changes, [made, Changed { id, what: Some(Transition::Approved) }]);
+        assert!(place > place_before);
+        assert!(start.elapsed() < Duration::from_secs(1), "ten times what it should take, twice");
+    }
+}
+
+/// Whoever asks for what is already there need not wait for it.
+#[tokio::test]
+async fn change_before_asking_is_told() {
+    let dir = Dir::new();
+    let (store, other) = (open(&dir.file()), open(&dir.file()));
+    let place = store.changes("", None).await.unwrap().next;
+    let request = ask(&gate(&other)).await;
+    for _ in 0..2 {
+        let told = store.changes("", Some(place)).await.unwrap();
+        assert_eq!(told.changes, [Changed { id: request.id(), what: Some(Transition::Requested) }]);
+    }
+}
+
+/// Its own changes, and those of another namespace, are nothing to wait for.
+#[tokio::test]
+async fn own_changes_are_left_out() {
+    let dir = Dir::new();
+    let (store, other) = (open(&dir.file()), open(&dir.file()));
+    let (own, foreign, elsewhere) = (gate(&store), gate(&other), gate_of(&other, "elsewhere"));
+    let place = store.changes("", None).await.unwrap().next;
+    for _ in 0..5 {
+        ask(&own).await;
+        ask(&elsewhere).await;
+    }
+    let waits = tokio::time::timeout(Duration::from_millis(200), store.changes("", Some(place))).await;
+    assert!(waits.is_err(), "{waits:?}");
+    ask(&own).await;
+    let request = ask(&foreign).await;
+    ask(&own).await;
+    let told = store.changes("", Some(place)).await.unwrap().changes;
+    assert_eq!(told, [Changed { id: request.id(), what: Some(Transition::Requested) }]);
+    assert_eq!(other.changes("", Some(place)).await.unwrap().changes.len(), 7);
+}
+
+/// I25: dropped at whatever point, a commit has happened whole or not at all.
+#[tokio::test]
+async fn i25_dropped_commit_is_whole() {
+    let dir = Dir::new();
+    let store = open(&dir.file());
+    let gate = gate(&store);
+    for polls in 0..6 {
+        let request = ask(&gate).await;
+        {
+            let mut decide = pin!(gate.decide(request.id(), approve(&request, "alice")));
+            for _ in 0..polls {
+                if decide.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready() {
+                    break;
+                }
+                tokio::time::sleep(Duration::from_millis(2)).await;
+            }
+        }
+        // What was under way is done by then: commits are written in the order they came in.
+        ask(&gate).await;
+        let kept = store.get("", request.id()).await.unwrap().unwrap();
+        let rows = history(&store, &request).await;
+        assert_eq!(kept.version() as usize, rows.len());
+        assert_eq!(kept.audit_head(), rows.last().unwrap().row.hash);
+    }
+}
