@@ -1,5 +1,6 @@
 //! The public conformance suite over the stores that there are, over one of an outside crate, and over broken ones.
 
+mod faults;
 mod outside;
 
 use approval_runtime::{MemoryStore, store_conformance};

@@ -12,5 +12,6 @@ mod pages;
 mod policy;
 mod said;
 mod scan;
+mod stores;
 mod tools;
 mod ways;

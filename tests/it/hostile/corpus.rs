@@ -59,6 +59,8 @@ pub(super) enum Bite {
     Logs,
     Panic,
     Policy,
+    Sqlite,
+    Stores,
     ToolCall,
     Url,
 
@@ -75,8 +77,6 @@ pub(super) enum Bite {
     Search,
     Slack,
     SlackCallback,
-    Sqlite,
-    Stores,
     Webhook,
     WebhookConfig,
     WebhookSend,

@@ -181,7 +181,8 @@ async fn assert_found(store: &Handle, population: &[ApprovalRequest], which: &Wh
             let found = store.find(&Query { order, ..those("a", which.clone(), at) }).await;
             let ids: Vec<_> = found.iter().map(ApprovalRequest::id).collect();
             assert_eq!(ids, expected(population, which, at, order), "{which:?} in {later} minutes, {order:?}");
-            for request in &found {
+            // Once is enough: it costs more than the query.
+            for request in found.iter().filter(|_| later == 0 && order == Order::OldestFirst) {
                 let written = population.iter().find(|written| written.id() == request.id()).expect("it is one of them");
                 assert_same(request, written);
             }
@@ -198,13 +199,8 @@ fn expected(population: &[ApprovalRequest], which: &Which, at: Moment, order: Or
     these.into_iter().map(ApprovalRequest::id).collect()
 }
 
-/// Requests of every status, early and late, in the namespace `a`; others of the same kinds in `b`.
+/// Requests of every status, early and late, in the namespace `a`; a few others in `b`.
 async fn population(store: &Handle) -> Vec<ApprovalRequest> {
-    populate(store, "b").await;
-    populate(store, "a").await
-}
-
-async fn populate(store: &Handle, namespace: &str) -> Vec<ApprovalRequest> {
     let now = store.now().await;
     let ago = |minutes: i64| {
         let mut at = now;
@@ -212,9 +208,16 @@ async fn populate(store: &Handle, namespace: &str) -> Vec<ApprovalRequest> {
         at
     };
     let minutes = |minutes: u64| Tool::named("pay").timeout(Duration::from_secs(60 * minutes));
-    let sample = || Sample::of(namespace);
+    let sample = || Sample::of("a");
     let waited = |by: u128| sample().verdict(Verdict::Ask { waiter: Some(gate(by)) });
     let mut all = Vec::new();
+
+    let held = Verdict::AutoApprove { rule: "it is cheap".into(), claim_id: gate(9), holder: gate(1) };
+    for verdict in [Verdict::Ask { waiter: Some(gate(1)) }, Verdict::Deny { rule: "never".into() }, held] {
+        for minutes in [1, 5, 70] {
+            store.make_at(&Sample::of("b").verdict(verdict.clone()), ago(minutes)).await;
+        }
+    }
 
     // Pending: three of one moment, two for long, with a vote, late.
     for _ in 0..3 {

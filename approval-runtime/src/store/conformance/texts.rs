@@ -68,21 +68,20 @@ pub async fn arguments_round_trip(opening: &Opening) {
 /// I28: arguments of the most bytes that a call may have are kept whole.
 pub async fn longest_arguments_round_trip(opening: &Opening) {
     let store = opening.handle().await;
-    for fill in ["A", "ß"] {
-        let frame = r#"{"body":""}"#.len();
-        let canonical = format!(r#"{{"body":"{}"}}"#, fill.repeat((MAX_BYTES - frame) / fill.len()));
-        let arguments = Arguments::from_canonical(canonical.clone()).expect("it is canonical");
-        let request = store.make(&Sample::of("a").arguments(arguments)).await;
-        assert!(request.arguments().canonical() == canonical, "{} bytes are not as they were", canonical.len());
-        let request = store.does(&request, &approve(&request, "alice")).await;
-        assert_same(&found(&store, &request).await, &request);
-    }
+    let frame = r#"{"body":"!"}"#.len();
+    let canonical = format!(r#"{{"body":"{}!"}}"#, "ß".repeat((MAX_BYTES - frame) / 2));
+    assert!(canonical.len() > MAX_BYTES - 2);
+    let arguments = Arguments::from_canonical(canonical.clone()).expect("it is canonical");
+    let request = store.make(&Sample::of("a").arguments(arguments)).await;
+    assert!(request.arguments().canonical() == canonical, "{} bytes are not as they were", canonical.len());
+    let request = store.does(&request, &approve(&request, "alice")).await;
+    assert_same(&found(&store, &request).await, &request);
 }
 
 /// What agents and people say comes back: reasons, comments, names, ids of runs and calls, rules.
 pub async fn words_round_trip(opening: &Opening) {
     let store = opening.handle().await;
-    let long = "länge ".repeat(5_000);
+    let long = "länge ".repeat(1_000);
     for text in TEXTS.into_iter().chain([&*long]) {
         let before = Agent::new(format!("before {text}"));
         let agent = Agent::new(text).run_id(text).call_id(text).on_behalf_of(format!("p {text}")).handed_off_by(&before);
