@@ -95,6 +95,7 @@
 
 pub mod agent;
 pub mod arguments;
+pub mod audit;
 mod boxed;
 mod call;
 mod check;
@@ -123,6 +124,7 @@ pub mod __private;
 
 pub use crate::agent::Agent;
 pub use crate::arguments::{Arguments, Digest, Flag, Flags, Invalid};
+pub use crate::audit::{Audit, AuditKey, Checkpoint, CheckpointLog};
 pub use crate::boxed::BoxFuture;
 pub use crate::call::{CallError, Execution, IntoCallId, NewRequest, Recovery, ResumeError, Returned};
 pub use crate::decision::{Answer, Decision, Reviewer, Vote};

@@ -1,6 +1,9 @@
 //! What a gate tells about its requests. Reading changes nothing; a deadline that has passed shows, written or not.
 
+use std::sync::Arc;
+
 use super::{ApprovalGate, unavailable};
+use crate::audit::Audit;
 use crate::request::{ApprovalRequest, ApprovalStatus, RequestId};
 use crate::review::DecideError;
 use crate::store::{Cursor, Order, Query, Which};
@@ -135,6 +138,13 @@ impl ApprovalGate {
         requests.truncate(limit);
         let next = requests.last().filter(|_| more).map(Cursor::of);
         Ok(RequestPage { requests, next })
+    }
+
+    /// Returns the audit trail of the gate's namespace: what happened to each request, who tried what they may not, and whether
+    /// all of that is as it was written.
+    #[must_use]
+    pub fn audit(&self) -> Audit {
+        Audit::new(Arc::clone(&self.inner.store), Arc::clone(&self.inner.namespace))
     }
 
     async fn select(
