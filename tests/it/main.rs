@@ -4,6 +4,7 @@
 
 mod agents;
 mod arguments;
+mod audit;
 mod by_name;
 mod calls;
 mod edits;
