@@ -102,6 +102,7 @@
 
 pub mod agent;
 pub mod arguments;
+pub mod audit;
 mod boxed;
 mod call;
 mod check;
@@ -131,6 +132,7 @@ pub mod __private;
 
 pub use crate::agent::Agent;
 pub use crate::arguments::{Arguments, Digest, Flag, Flags, Invalid};
+pub use crate::audit::{Audit, AuditKey, Checkpoint, CheckpointLog};
 pub use crate::boxed::BoxFuture;
 pub use crate::call::{CallError, Execution, IntoCallId, NewRequest, Recorded, Recovery, ResumeError, Returned};
 pub use crate::decision::{Answer, Decision, Reviewer, Vote};

@@ -5,6 +5,7 @@
 mod again;
 mod agents;
 mod arguments;
+mod audit;
 mod by_name;
 mod calls;
 mod conformance;

@@ -1,6 +1,9 @@
 //! What a gate tells about its requests. Reading changes nothing; a deadline that has passed shows, written or not.
 
+use std::sync::Arc;
+
 use super::{ApprovalGate, unavailable};
+use crate::audit::Audit;
 use crate::request::{ApprovalRequest, ApprovalStatus, RequestId};
 use crate::review::DecideError;
 use crate::store::{Cursor, Found, Order, Query, Which};
@@ -143,6 +146,13 @@ impl ApprovalGate {
     pub(super) fn seen(&self, request: ApprovalRequest) -> ApprovalRequest {
         let here = self.tool(request.tool_name()).map(|tool| tool.fingerprint());
         request.seen_with(here)
+    }
+
+    /// Returns the audit trail of the gate's namespace: what happened to each request, who tried what they may not, and whether
+    /// all of that is as it was written.
+    #[must_use]
+    pub fn audit(&self) -> Audit {
+        Audit::new(Arc::clone(&self.inner.store), Arc::clone(&self.inner.namespace))
     }
 
     async fn select(
