@@ -370,12 +370,17 @@ impl Claim {
 fn expire(request: &ApprovalRequest, mut next: Next<'_>, because: EndedBecause, moment: Moment) -> Result<Change, Conflict> {
     let due = match because {
         EndedBecause::Incarnation => request.ended_at(moment) == Some(Ended::Expired(because)),
-        EndedBecause::Grant => {
+        EndedBecause::Grant if next.is_of(request) => {
             let end = unused_until(next.from);
             next.guard.not_before = end;
             end.is_some_and(|end| next.now >= end)
         }
-        _ => true,
+        // What has ended by itself did not end for another reason.
+        _ if request.ended_at(moment).is_some() => return Err(ended_or_started(next.from)),
+        _ => {
+            next.guard.not_after = unused_until(next.from);
+            true
+        }
     };
     let unused = unused_until(next.from).is_some();
     let pending = next.from.status == ApprovalStatus::Pending;
