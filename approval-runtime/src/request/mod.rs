@@ -436,4 +436,6 @@ impl ApprovalRequest {
 }
 
 #[cfg(test)]
+mod model;
+#[cfg(test)]
 mod tests;
