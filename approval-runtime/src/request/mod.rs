@@ -20,7 +20,7 @@ use uuid::Uuid;
 pub use self::audit::AuditRow;
 pub use self::fact::Fact;
 pub use self::lifecycle::{Change, Conflict, Event, Guard, Outcome, ParseTransitionError, Settlement, Transition, Verdict};
-use self::rules::{BY_CALLER, Ended};
+use self::rules::Ended;
 pub use self::rules::{MAX_REFUSED, apply, open, refuse};
 pub(crate) use self::state::Decided;
 pub use self::state::{Ask, ExecutionRecord, Moment, State};
@@ -187,8 +187,7 @@ impl ApprovalRequest {
     /// A request that was withdrawn because its caller went away stands in nobody's way.
     #[must_use]
     pub fn idempotency_key(&self) -> Option<Digest> {
-        let withdrawn = self.status() == ApprovalStatus::Cancelled && self.decided_by() == Some(BY_CALLER);
-        self.ask.key.as_deref().copied().filter(|_| !withdrawn)
+        self.ask.key.as_deref().copied().filter(|_| !self.state.withdrawn)
     }
 
     /// Says whether nothing more can happen to the request. One whose outcome nobody knows has not ended.
@@ -469,5 +468,7 @@ impl ApprovalRequest {
     }
 }
 
+#[cfg(test)]
+mod model;
 #[cfg(test)]
 mod tests;

@@ -17,7 +17,7 @@ use crate::decision::{Answer, Reviewer, Vote};
 const BY_POLICY: &str = "policy";
 
 /// Who withdrew a request whose caller went away.
-pub(super) const BY_CALLER: &str = "caller";
+const BY_CALLER: &str = "caller";
 
 /// How many refused attempts a request's history takes.
 pub const MAX_REFUSED: u8 = 16;
@@ -46,6 +46,7 @@ pub fn open(ask: &Ask, verdict: Verdict, moment: Moment) -> Change {
         ended_because: None,
         refused: 0,
         waiter: None,
+        withdrawn: false,
         entry: Entry::first(What::Done(Transition::Requested), now),
     };
     let by_rule = |rule| Some(Arc::new(Decided { at: now, by: BY_POLICY.into(), comment: None, matched_rule: Some(rule) }));
@@ -170,8 +171,7 @@ pub fn apply(request: &ApprovalRequest, event: &Event, moment: Moment) -> Result
         }
         Event::TimeOut => time_out(request, next),
         Event::Cancel { by } => cancel(request, next, by),
-        Event::Withdraw { waiter } if next.from.waiter == Some(*waiter) => cancel(request, next, &BY_CALLER.into()),
-        Event::Withdraw { .. } => Err(ended_or_started(next.from)),
+        Event::Withdraw { waiter } => withdraw(request, next, *waiter),
         Event::Claim { claim_id, holder, digest, fingerprint, denied } => {
             let claim = Claim { claim_id: *claim_id, holder: *holder, digest: *digest, fingerprint: *fingerprint };
             claim.apply(request, next, denied.as_ref())
@@ -323,6 +323,14 @@ fn cancel(request: &ApprovalRequest, mut next: Next<'_>, by: &Arc<str>) -> Resul
     Ok(next.done(Transition::Cancelled))
 }
 
+fn withdraw(request: &ApprovalRequest, mut next: Next<'_>, waiter: Uuid) -> Result<Change, Conflict> {
+    if next.from.waiter != Some(waiter) {
+        return Err(ended_or_started(next.from));
+    }
+    next.state.withdrawn = true;
+    cancel(request, next, &BY_CALLER.into())
+}
+
 struct Claim {
     claim_id: Uuid,
     holder: Uuid,
@@ -370,12 +378,17 @@ impl Claim {
 fn expire(request: &ApprovalRequest, mut next: Next<'_>, because: EndedBecause, moment: Moment) -> Result<Change, Conflict> {
     let due = match because {
         EndedBecause::Incarnation => request.ended_at(moment) == Some(Ended::Expired(because)),
-        EndedBecause::Grant => {
+        EndedBecause::Grant if next.is_of(request) => {
             let end = unused_until(next.from);
             next.guard.not_before = end;
             end.is_some_and(|end| next.now >= end)
         }
-        _ => true,
+        // What has ended by itself did not end for another reason.
+        _ if request.ended_at(moment).is_some() => return Err(ended_or_started(next.from)),
+        _ => {
+            next.guard.not_after = unused_until(next.from);
+            true
+        }
     };
     let unused = unused_until(next.from).is_some();
     let pending = next.from.status == ApprovalStatus::Pending;

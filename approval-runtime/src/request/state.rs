@@ -150,6 +150,8 @@ pub struct State {
     pub(crate) refused: u8,
     /// The gate that has a call waiting for this.
     pub(crate) waiter: Option<Uuid>,
+    /// Its caller went away, or no longer wanted it.
+    pub(crate) withdrawn: bool,
     /// The row of the history that this state is.
     pub(crate) entry: Entry,
 }

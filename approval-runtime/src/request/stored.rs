@@ -81,6 +81,7 @@ struct StateJson<'a> {
     ended_because: Option<EndedBecause>,
     refused: u8,
     waiter: Option<Uuid>,
+    withdrawn: bool,
     head: Digest,
 }
 
@@ -224,6 +225,7 @@ impl Stored {
             ended_because: state.ended_because,
             refused: state.refused,
             waiter: state.waiter,
+            withdrawn: state.withdrawn,
             head: request.audit_head(),
         })
     }
@@ -292,6 +294,7 @@ fn read_state(json: &[u8]) -> Result<(RequestId, State), Corrupt> {
         ended_because: state.ended_because,
         refused: state.refused,
         waiter: state.waiter,
+        withdrawn: state.withdrawn,
         entry: Entry::Stored(state.head),
     };
     Ok((state.id, read))

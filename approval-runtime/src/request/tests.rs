@@ -62,8 +62,12 @@ fn ask(setting: &Setting) -> Arc<Ask> {
         created_at: epoch(),
         policy_version: 1,
         incarnation: 0,
-        key: None,
+        key: Some(Box::new(arguments(7).digest())),
     })
+}
+
+fn asked(ask: &Arc<Ask>, waiter: Option<Uuid>, moment: Moment) -> ApprovalRequest {
+    ApprovalRequest::new(Arc::clone(ask), open(ask, Verdict::Ask { waiter }, moment).state)
 }
 
 #[derive(Clone, Debug)]
@@ -71,24 +75,54 @@ enum Step {
     Vote { person: usize, approve: bool, digest: u8, edit: Option<u8>, right: bool },
     TimeOut,
     Cancel,
+    Withdraw { gate: u8 },
     Claim { holder: u8, right: bool, denied: bool },
     Expire(EndedBecause),
     Finish { holder: u8, outcome: Outcome },
+    Attach { gate: u8 },
+    Leave { gate: u8 },
+    Orphan { holder: u8 },
+    Settle { person: usize, outcome: Settlement },
+    Remove,
 }
 
 fn step() -> impl Strategy<Value = Step> {
     let outcome = prop_oneof![Just(Outcome::Executed), Just(Outcome::Failed), Just(Outcome::Indeterminate)];
-    let because = prop_oneof![Just(EndedBecause::Grant), Just(EndedBecause::Unrunnable)];
+    let because = prop_oneof![Just(EndedBecause::Grant), Just(EndedBecause::Unrunnable), Just(EndedBecause::Incarnation)];
+    let settlement = prop_oneof![Just(Settlement::Executed), Just(Settlement::Failed)];
     prop_oneof![
         8 => (0..4_usize, any::<bool>(), 0..3_u8, proptest::option::weighted(0.2, 0..3_u8), proptest::bool::weighted(0.8))
             .prop_map(|(person, approve, digest, edit, right)| Step::Vote { person, approve, digest, edit, right }),
         1 => Just(Step::TimeOut),
         1 => Just(Step::Cancel),
+        1 => (0..2_u8).prop_map(|gate| Step::Withdraw { gate }),
         3 => (0..2_u8, proptest::bool::weighted(0.9), proptest::bool::weighted(0.1))
             .prop_map(|(holder, right, denied)| Step::Claim { holder, right, denied }),
         1 => because.prop_map(Step::Expire),
         2 => (0..2_u8, outcome).prop_map(|(holder, outcome)| Step::Finish { holder, outcome }),
+        2 => (0..2_u8).prop_map(|gate| Step::Attach { gate }),
+        1 => (0..2_u8).prop_map(|gate| Step::Leave { gate }),
+        2 => (0..2_u8).prop_map(|holder| Step::Orphan { holder }),
+        2 => (0..4_usize, settlement).prop_map(|(person, outcome)| Step::Settle { person, outcome }),
+        1 => Just(Step::Remove),
     ]
+}
+
+/// A step, and what goes on around it.
+#[derive(Clone, Debug)]
+struct Turn {
+    step: Step,
+    /// How the clock moved since the last one, in seconds.
+    passed: i64,
+    /// The store began another life.
+    reborn: bool,
+    /// The record goes through a store that keeps bytes.
+    stored: bool,
+}
+
+fn turn() -> impl Strategy<Value = Turn> {
+    (step(), -60..400_i64, proptest::bool::weighted(0.03), proptest::bool::weighted(0.3))
+        .prop_map(|(step, passed, reborn, stored)| Turn { step, passed, reborn, stored })
 }
 
 fn holder(number: u8) -> Uuid {
@@ -107,7 +141,14 @@ fn event(step: &Step, request: &ApprovalRequest) -> Event {
             door: "test",
         },
         Step::TimeOut => Event::TimeOut,
+        // By that name too it is no withdrawal.
         Step::Cancel => Event::Cancel { by: "caller".into() },
+        Step::Withdraw { gate } => Event::Withdraw { waiter: holder(*gate) },
+        Step::Attach { gate } => Event::Attach { waiter: holder(*gate) },
+        Step::Leave { gate } => Event::Leave { waiter: holder(*gate) },
+        Step::Orphan { holder: number } => Event::Orphan { holder: holder(*number) },
+        Step::Settle { person, outcome } => Event::Settle { by: reviewer(*person), outcome: *outcome, door: "test" },
+        Step::Remove => Event::Remove,
         Step::Claim { holder: number, right, denied } => Event::Claim {
             claim_id: holder(*number),
             holder: holder(*number),
@@ -122,60 +163,186 @@ fn event(step: &Step, request: &ApprovalRequest) -> Event {
     }
 }
 
-fn check_step(before: &ApprovalRequest, event: &Event, change: &Change, now: DateTime<Utc>) -> Result<(), TestCaseError> {
+fn check_step(before: &ApprovalRequest, event: &Event, change: &Change, moment: Moment) -> Result<(), TestCaseError> {
     let after = before.with(change.state.clone());
+    // The lifecycle never works with a time before what the record says.
+    let execution = before.execution();
+    let times = [before.decided_at(), execution.started_at, execution.finished_at];
+    let now = times.into_iter().flatten().fold(moment.time.max(before.created_at()), DateTime::max);
+    let is_of = before.incarnation() == moment.incarnation;
     let (from, to) = (before.status(), after.status());
     prop_assert_eq!(after.version(), before.version() + 1);
     prop_assert_eq!(change.guard.version, before.version());
+    prop_assert_eq!(change.guard.incarnation, moment.incarnation);
     // I3, I12: which status may follow which.
-    let unused = before.execution().state == ExecutionState::NotStarted;
+    let unused = execution.state == ExecutionState::NotStarted;
     let follows = match (from, to) {
-        (ApprovalStatus::Pending, ApprovalStatus::Expired | ApprovalStatus::AutoApproved) => false,
+        (ApprovalStatus::Pending, ApprovalStatus::Expired) => !is_of,
+        (ApprovalStatus::Pending, ApprovalStatus::AutoApproved) => false,
         (ApprovalStatus::Pending, _) => true,
         (ApprovalStatus::Approved, ApprovalStatus::Cancelled | ApprovalStatus::Expired) => unused,
-        (from, to) => from == to && from == ApprovalStatus::Approved,
+        (from, to) => from == to,
     };
     prop_assert!(follows, "{from} became {to}");
+    // I4: what readers saw end stays as they saw it.
+    let seen = before.clone().at(moment);
+    if seen.status() != from {
+        let read = after.clone().at(moment);
+        prop_assert_eq!((seen.status(), seen.ended_because()), (read.status(), read.ended_because()), "I4: {:?}", event);
+    }
+    // I31: of another life, nothing but its end and what became of a body that had started.
+    if !is_of {
+        let ends = to == ApprovalStatus::Expired && after.ended_because() == Some(EndedBecause::Incarnation);
+        prop_assert!(from == to && !matches!(event, Event::Vote { .. } | Event::Attach { .. }) || ends, "I31: {:?}", event);
+    }
     if let (Some(by), Some(at)) = (before.decided_by(), before.decided_at()) {
         prop_assert_eq!((Some(by), Some(at)), (after.decided_by(), after.decided_at()), "I3: the decision changed");
         prop_assert_eq!(before.digest(), after.digest(), "I5: what runs changed after the decision");
     }
-    // I2, I14: one start, and only its holder ends it.
-    match (before.execution().state, after.execution().state) {
-        (ExecutionState::NotStarted, ExecutionState::Executing) => {
-            let Event::Claim { digest, .. } = event else { return Err(TestCaseError::fail("only a claim starts")) };
-            prop_assert_eq!(*digest, before.digest(), "I5: another call would start");
-            prop_assert_eq!(change.guard.not_after, before.execution().grant_expires_at);
-            prop_assert_eq!((from, to), (ApprovalStatus::Approved, ApprovalStatus::Approved));
-            prop_assert!(before.execution().grant_expires_at.is_some_and(|end| now < end), "I15");
-        }
-        (from, to) if from == to => {}
-        (from, _) => {
-            prop_assert!(matches!(from, ExecutionState::Executing | ExecutionState::Indeterminate));
-            let Event::Finish { claim_id, .. } = event else { return Err(TestCaseError::fail("only a finish ends")) };
-            prop_assert_eq!(before.execution().claim_id, Some(*claim_id));
-        }
-    }
-    if before.execution().claim_id.is_some() {
-        prop_assert_eq!(before.execution().claim_id, after.execution().claim_id);
-    }
+    check_execution(before, &after, event, change, moment, now)?;
+    check_waiter(before, &after, event)?;
     // I6: nobody decides after the deadline, nothing times out before it.
     match to {
         ApprovalStatus::Approved | ApprovalStatus::Rejected if from == ApprovalStatus::Pending => {
             prop_assert!(now < before.expires_at());
             prop_assert_eq!(change.guard.not_after, Some(before.expires_at()));
         }
-        ApprovalStatus::Cancelled if matches!(event, Event::Cancel { .. }) => {
+        ApprovalStatus::Cancelled if matches!(event, Event::Cancel { .. } | Event::Withdraw { .. }) => {
             let end =
                 if from == ApprovalStatus::Pending { Some(before.expires_at()) } else { before.execution().grant_expires_at };
             prop_assert_eq!(change.guard.not_after, end);
         }
-        ApprovalStatus::TimedOut => {
+        ApprovalStatus::TimedOut if from == ApprovalStatus::Pending => {
             prop_assert!(now >= before.expires_at());
             prop_assert_eq!(change.guard.not_before, Some(before.expires_at()));
         }
         _ => {}
     }
+    Ok(())
+}
+
+/// I2, I13, I14, I15: one start, and who may say how it ended.
+fn check_execution(
+    before: &ApprovalRequest,
+    after: &ApprovalRequest,
+    event: &Event,
+    change: &Change,
+    moment: Moment,
+    now: DateTime<Utc>,
+) -> Result<(), TestCaseError> {
+    let (old, new) = (before.execution(), after.execution());
+    match (old.state, new.state) {
+        (ExecutionState::NotStarted, ExecutionState::Executing) => {
+            let Event::Claim { digest, holder, .. } = event else { return Err(TestCaseError::fail("only a claim starts")) };
+            prop_assert_eq!(*digest, before.digest(), "I5: another call would start");
+            prop_assert_eq!(change.guard.not_after, old.grant_expires_at);
+            prop_assert_eq!((before.status(), after.status()), (ApprovalStatus::Approved, ApprovalStatus::Approved));
+            prop_assert!(old.grant_expires_at.is_some_and(|end| now < end), "I15");
+            prop_assert_eq!(before.incarnation(), moment.incarnation, "I31");
+            prop_assert_eq!(after.held_by(), Some(*holder));
+        }
+        (from, to) if from == to => prop_assert_eq!(&old.settled_by, &new.settled_by),
+        (ExecutionState::Executing, ExecutionState::Indeterminate) => match event {
+            Event::Finish { claim_id, .. } => prop_assert_eq!(old.claim_id, Some(*claim_id), "I14"),
+            Event::Orphan { holder } => prop_assert_eq!(old.holder, Some(*holder), "I13"),
+            _ => return Err(TestCaseError::fail("I13: only who holds it, or who finds them gone, leaves it unknown")),
+        },
+        (from, ExecutionState::Executed | ExecutionState::Failed) => match event {
+            Event::Finish { claim_id, .. } => {
+                prop_assert!(matches!(from, ExecutionState::Executing | ExecutionState::Indeterminate), "{from} ended");
+                prop_assert_eq!(old.claim_id, Some(*claim_id), "I14");
+                prop_assert_eq!(&new.settled_by, &None);
+            }
+            Event::Settle { by, .. } => {
+                prop_assert_eq!((from, &old.settled_by), (ExecutionState::Indeterminate, &None), "settled once");
+                prop_assert_eq!(new.settled_by.as_deref(), Some(by.name()));
+                prop_assert!(by.is_one_of(before.tool().named_approvers()), "I8");
+            }
+            _ => return Err(TestCaseError::fail("only a finish or a person ends it")),
+        },
+        (from, to) => return Err(TestCaseError::fail(format!("{from} became {to}"))),
+    }
+    if old.claim_id.is_some() {
+        prop_assert_eq!((old.claim_id, old.holder), (new.claim_id, new.holder), "I2: another start");
+    }
+    Ok(())
+}
+
+/// Who waits is on the record for as long as there is something to wait for.
+fn check_waiter(before: &ApprovalRequest, after: &ApprovalRequest, event: &Event) -> Result<(), TestCaseError> {
+    let waits = match (after.status(), after.execution().state) {
+        (ApprovalStatus::Pending, _) | (ApprovalStatus::Approved, ExecutionState::NotStarted) => true,
+        (_, state) => {
+            let holder = after.execution().holder.filter(|_| state == ExecutionState::Executing);
+            prop_assert_eq!(after.held_by(), holder, "nobody waits for what has ended or started");
+            false
+        }
+    };
+    let expected = match event {
+        Event::Attach { waiter } => Some(*waiter),
+        Event::Leave { waiter } => {
+            prop_assert_eq!(before.held_by(), Some(*waiter));
+            None
+        }
+        Event::Withdraw { waiter } => {
+            prop_assert_eq!((before.held_by(), after.status()), (Some(*waiter), ApprovalStatus::Cancelled));
+            None
+        }
+        _ => before.state().waiter.filter(|_| waits),
+    };
+    prop_assert_eq!(after.state().waiter, expected, "after {:?}", event);
+    Ok(())
+}
+
+/// I21: what was refused is a row and nothing else, as often as a history takes it.
+fn check_refused(
+    before: &ApprovalRequest,
+    event: &Event,
+    conflict: Conflict,
+    moment: Moment,
+) -> Result<Option<ApprovalRequest>, TestCaseError> {
+    let attempted = matches!(
+        event,
+        Event::Vote { .. } | Event::Settle { .. } | Event::Cancel { .. } | Event::Claim { .. } | Event::Finish { .. }
+    );
+    let told = attempted && !matches!(conflict, Conflict::Repeated | Conflict::NotDue) && before.state().refused < MAX_REFUSED;
+    let change = refuse(before, event, conflict, moment);
+    prop_assert_eq!(change.is_some(), told, "I21: {:?} was refused: {:?}", event, conflict);
+    let Some(change) = change else { return Ok(None) };
+    prop_assert_eq!((change.guard.version, change.transition), (before.version(), None));
+    let after = before.with(change.state);
+    prop_assert_eq!(after.version(), before.version() + 1);
+    prop_assert_eq!(after.state().refused, before.state().refused + 1);
+    prop_assert_eq!(after.state().waiter, before.state().waiter);
+    let whole = |request: &ApprovalRequest| {
+        let mut json = serde_json::to_value(request).unwrap();
+        json.as_object_mut().unwrap().remove("version");
+        json
+    };
+    if before.state().refused < 2 {
+        prop_assert_eq!(whole(&after), whole(before));
+    }
+    Ok(Some(after))
+}
+
+/// I21: one row a version, each naming the one before. `versions` are as they were made, in order.
+fn check_history(versions: &[ApprovalRequest], refused: u8) -> Result<(), TestCaseError> {
+    let mut previous = None;
+    let mut attempts = 0;
+    for (version, request) in (1..).zip(versions) {
+        let row = request.audit_row().expect("each was made here");
+        prop_assert_eq!((row.version, row.request, row.hash), (version, request.id(), Digest::of(row.text.as_bytes())));
+        prop_assert_eq!(request.audit_head(), row.hash);
+        let text: serde_json::Value = serde_json::from_str(&row.text).unwrap();
+        prop_assert_eq!(text["previous"].as_str(), previous.as_deref(), "the chain at version {}", version);
+        prop_assert_eq!(&text["status"], request.status().as_str());
+        prop_assert_eq!(&text["execution"], request.execution().state.as_str());
+        prop_assert_eq!(row.what.is_none(), text["what"] == "refused");
+        attempts += u8::from(row.what.is_none());
+        previous = Some(row.hash.to_string());
+    }
+    prop_assert_eq!(attempts, refused);
+    prop_assert!(attempts <= MAX_REFUSED);
     Ok(())
 }
 
@@ -201,32 +368,55 @@ fn check_record(request: &ApprovalRequest, setting: &Setting) -> Result<(), Test
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2_000))]
+    #![proptest_config(ProptestConfig::with_cases(600))]
 
-    /// I2, I3, I5, I6, I8, I9, I12, I14, I15, I30 over random events on a clock that also steps back.
+    /// I2, I3, I4, I5, I6, I8, I9, I12, I13, I14, I15, I21, I30, I31 over random events, on a clock that also steps back and a
+    /// store that begins other lives.
     #[test]
-    fn lifecycle_keeps_its_invariants(setting in setting(), steps in vec((step(), -60..400_i64), 1..40)) {
+    fn lifecycle_keeps_its_invariants(setting in setting(), turns in vec(turn(), 1..40)) {
         let ask = ask(&setting);
-        let mut clock = epoch();
-        let mut request = ApprovalRequest::new(Arc::clone(&ask), open(&ask, Verdict::Ask { waiter: None }, Moment::at(clock)).state);
-        let mut starts = 0;
-        for (step, seconds) in steps {
-            clock += TimeDelta::seconds(seconds);
+        let mut moment = now();
+        let mut request = asked(&ask, Some(holder(0)), moment);
+        let mut versions = vec![request.clone()];
+        let (mut starts, mut withdrawn, mut refused) = (0, false, 0);
+        for Turn { step, passed, reborn, stored } in turns {
+            moment.time += TimeDelta::seconds(passed);
+            moment.incarnation += u64::from(reborn);
             let event = event(&step, &request);
-            if let Ok(change) = apply(&request, &event, Moment::at(clock)) {
-                // The lifecycle never works with a time before what the record says.
-                let now = clock.max(request.decided_at().unwrap_or(epoch())).max(request.created_at());
-                let now = now.max(request.execution().started_at.unwrap_or(now)).max(request.execution().finished_at.unwrap_or(now));
-                check_step(&request, &event, &change, now)?;
-                starts += u32::from(change.transition == Some(Transition::Started));
-                request = request.with(change.state);
+            match apply(&request, &event, moment) {
+                Ok(change) => {
+                    check_step(&request, &event, &change, moment)?;
+                    prop_assert!(change.transition.is_some());
+                    starts += u32::from(change.transition == Some(Transition::Started));
+                    withdrawn |= matches!(event, Event::Withdraw { .. });
+                    request = request.with(change.state);
+                    versions.push(request.clone());
+                }
+                Err(conflict) => if let Some(after) = check_refused(&request, &event, conflict, moment)? {
+                    request = after;
+                    refused += 1;
+                    versions.push(request.clone());
+                },
             }
             check_record(&request, &setting)?;
-            // A reader never sees pending at or after the deadline.
-            let read = request.clone().at(Moment::at(clock));
-            prop_assert!(read.status() != ApprovalStatus::Pending || clock < read.expires_at(), "I6");
+            prop_assert_eq!(request.idempotency_key().is_none(), withdrawn, "only a withdrawal makes room for the same call");
+            // A reader never sees pending at or after the deadline, nor in another life.
+            let read = request.clone().at(moment);
+            let is_of = moment.incarnation == request.incarnation();
+            prop_assert!(read.status() != ApprovalStatus::Pending || moment.time < read.expires_at() && is_of, "I6, I31");
+            if matches!(event, Event::Remove) && request.last_transition() == Some(Transition::Removed) {
+                break;
+            }
+            if stored {
+                let back = Stored::read(&Stored::ask(&request), &Stored::state(&request)).unwrap();
+                prop_assert_eq!(serde_json::to_value(&back).unwrap(), serde_json::to_value(&request).unwrap());
+                prop_assert_eq!((back.held_by(), back.idempotency_key()), (request.held_by(), request.idempotency_key()));
+                prop_assert_eq!((back.audit_head(), back.audit_row()), (request.audit_head(), None));
+                request = back;
+            }
         }
         prop_assert!(starts <= 1, "I2: {starts} starts");
+        check_history(&versions, refused)?;
     }
 
     /// I3: repeating a decision changes nothing and is recognised; contradicting it is refused.
@@ -234,7 +424,7 @@ proptest! {
     fn i03_first_decision_is_final(approve in any::<bool>(), other in 0..4_usize) {
         let setting = Setting { quorum: 1, approvers: vec![], principal: None, timeout: 60 };
         let ask = ask(&setting);
-        let request = ApprovalRequest::new(Arc::clone(&ask), open(&ask, Verdict::Ask { waiter: None }, now()).state);
+        let request = asked(&ask, None, now());
         let vote = |person, approve| Step::Vote { person, approve, digest: 0, edit: None, right: true };
         let first = apply(&request, &event(&vote(0, approve), &request), now()).unwrap();
         let decided = request.with(first.state);
@@ -253,7 +443,7 @@ proptest! {
 fn i05_approval_names_a_digest() {
     let setting = Setting { quorum: 1, approvers: vec![], principal: None, timeout: 60 };
     let ask = ask(&setting);
-    let request = ApprovalRequest::new(Arc::clone(&ask), open(&ask, Verdict::Ask { waiter: None }, now()).state);
+    let request = asked(&ask, None, now());
     let vote = |answer| Event::Vote { reviewer: reviewer(0), answer, digest: None, edited: None, comment: None, door: "test" };
     assert_eq!(apply(&request, &vote(Answer::Approve), now()).unwrap_err(), Conflict::DigestMismatch);
     assert!(apply(&request, &vote(Answer::Reject), now()).is_ok());
@@ -263,7 +453,7 @@ fn i05_approval_names_a_digest() {
 fn edit_voids_earlier_votes() {
     let setting = Setting { quorum: 2, approvers: vec![], principal: None, timeout: 60 };
     let ask = ask(&setting);
-    let mut request = ApprovalRequest::new(Arc::clone(&ask), open(&ask, Verdict::Ask { waiter: None }, now()).state);
+    let mut request = asked(&ask, None, now());
     let vote = |person, edit| Step::Vote { person, approve: true, digest: 0, edit, right: true };
     for (step, status) in [
         (vote(0, None), ApprovalStatus::Pending),
@@ -282,7 +472,7 @@ fn edit_voids_earlier_votes() {
 fn i09_one_person_counts_once() {
     let setting = Setting { quorum: 2, approvers: vec![], principal: None, timeout: 60 };
     let ask = ask(&setting);
-    let mut request = ApprovalRequest::new(Arc::clone(&ask), open(&ask, Verdict::Ask { waiter: None }, now()).state);
+    let mut request = asked(&ask, None, now());
     let vote = |person, edit| Step::Vote { person, approve: true, digest: 0, edit, right: true };
     for (step, status) in [
         (vote(0, None), ApprovalStatus::Pending),
@@ -311,7 +501,7 @@ fn denied_call_is_recorded_as_rejected() {
 fn record_in_json_keeps_the_articles_names() {
     let setting = Setting { quorum: 1, approvers: vec!["finance"], principal: Some("dan"), timeout: 60 };
     let ask = ask(&setting);
-    let request = ApprovalRequest::new(Arc::clone(&ask), open(&ask, Verdict::Ask { waiter: None }, now()).state);
+    let request = asked(&ask, None, now());
     let json = serde_json::to_value(&request).unwrap();
     let names = ["id", "tool_name", "arguments", "agent_name", "reason", "status", "created_at", "decided_at", "decided_by"];
     assert!(names.iter().all(|name| json.get(name).is_some()), "{json}");
@@ -320,4 +510,122 @@ fn record_in_json_keeps_the_articles_names() {
     assert_eq!(json["required"], serde_json::json!({"approvers": ["finance"], "quorum": 1}));
     assert_eq!(json["digest"], arguments(0).digest().to_string());
     assert_eq!(json["execution"]["state"], "not_started");
+}
+
+fn of(setting: Setting) -> ApprovalRequest {
+    asked(&ask(&setting), Some(holder(0)), now())
+}
+
+fn for_all() -> Setting {
+    Setting { quorum: 1, approvers: vec![], principal: None, timeout: 60 }
+}
+
+fn done(request: &ApprovalRequest, step: &Step) -> ApprovalRequest {
+    request.with(apply(request, &event(step, request), now()).unwrap().state)
+}
+
+fn refused(request: &ApprovalRequest, step: &Step) -> Conflict {
+    apply(request, &event(step, request), now()).unwrap_err()
+}
+
+const APPROVE: Step = Step::Vote { person: 0, approve: true, digest: 0, edit: None, right: true };
+const CLAIM: Step = Step::Claim { holder: 0, right: true, denied: false };
+const EXECUTED: Step = Step::Finish { holder: 0, outcome: Outcome::Executed };
+
+/// I13, I14: a lost holder leaves it unknown, nobody starts it again, and the holder itself may still say how it ended.
+#[test]
+fn i13_lost_start_is_unknown_until_its_holder_speaks() {
+    let executing = done(&done(&of(for_all()), &APPROVE), &CLAIM);
+    assert_eq!(refused(&executing, &Step::Orphan { holder: 1 }), Conflict::NotHolder);
+    let lost = done(&executing, &Step::Orphan { holder: 0 });
+    assert!(lost.is_indeterminate() && !lost.has_ended());
+    assert_eq!((lost.held_by(), lost.execution().finished_at), (None, None));
+    assert_eq!(refused(&lost, &CLAIM), Conflict::AlreadyStarted);
+    assert_eq!(refused(&lost, &Step::Cancel), Conflict::AlreadyStarted);
+    assert_eq!(refused(&lost, &Step::Finish { holder: 1, outcome: Outcome::Executed }), Conflict::NotHolder);
+    let said = done(&lost, &EXECUTED);
+    assert_eq!(said.execution().state, ExecutionState::Executed);
+    for step in [EXECUTED, Step::Orphan { holder: 0 }, Step::Finish { holder: 0, outcome: Outcome::Failed }] {
+        assert_eq!(refused(&said, &step), Conflict::NotHolder);
+    }
+    assert_eq!(refused(&said, &Step::Settle { person: 0, outcome: Settlement::Failed }), Conflict::NotIndeterminate);
+}
+
+/// I14: one of the tool's reviewers says how it ended, once.
+#[test]
+fn i14_unknown_outcome_is_settled_once() {
+    let setting = Setting { approvers: vec!["finance"], ..for_all() };
+    let settle = |person, outcome| Step::Settle { person, outcome };
+    let approve = Step::Vote { person: 1, approve: true, digest: 0, edit: None, right: true };
+    let executing = done(&done(&of(setting), &approve), &CLAIM);
+    assert_eq!(refused(&executing, &settle(1, Settlement::Executed)), Conflict::NotIndeterminate);
+    let lost = done(&executing, &Step::Orphan { holder: 0 });
+    assert_eq!(refused(&lost, &settle(0, Settlement::Executed)), Conflict::NotAllowed);
+    let settled = done(&lost, &settle(1, Settlement::Failed));
+    assert_eq!((settled.execution().state, settled.has_ended()), (ExecutionState::Failed, true));
+    assert_eq!(refused(&settled, &settle(1, Settlement::Failed)), Conflict::Repeated);
+    assert_eq!(refused(&settled, &settle(1, Settlement::Executed)), Conflict::NotIndeterminate);
+    assert_eq!(refused(&settled, &settle(2, Settlement::Failed)), Conflict::NotIndeterminate);
+    assert_eq!(refused(&settled, &EXECUTED), Conflict::NotHolder);
+}
+
+/// I31: what waited in an earlier life is over, before anybody writes that.
+#[test]
+fn i31_earlier_life_is_over() {
+    let pending = of(for_all());
+    let approved = done(&pending, &APPROVE);
+    let later = now().of_incarnation(1);
+    let ending = Event::Expire(EndedBecause::Incarnation);
+    for request in [&pending, &approved] {
+        assert_eq!(apply(request, &ending, now()).unwrap_err(), Conflict::NotDue, "its life goes on");
+        let read = request.clone().at(later);
+        assert_eq!((read.status(), read.ended_because()), (ApprovalStatus::Expired, Some(EndedBecause::Incarnation)));
+        assert_eq!(read.held_by(), None);
+        let steps = [
+            Step::Vote { person: 1, approve: true, digest: 0, edit: None, right: true },
+            Step::Vote { person: 1, approve: false, digest: 0, edit: None, right: true },
+            CLAIM,
+            Step::Cancel,
+            Step::Withdraw { gate: 0 },
+            Step::Attach { gate: 1 },
+            Step::TimeOut,
+            Step::Expire(EndedBecause::Unrunnable),
+        ];
+        for step in steps {
+            let told = apply(request, &event(&step, request), later);
+            assert!(matches!(told, Err(Conflict::Ended | Conflict::NotApproved)), "{step:?}: {told:?}");
+        }
+        let ended = request.with(apply(request, &ending, later).unwrap().state);
+        assert_eq!((ended.status(), ended.ended_because()), (read.status(), read.ended_because()));
+    }
+    // A body that had started may still say how it ended.
+    let executing = done(&approved, &CLAIM);
+    assert_eq!(executing.clone().at(later).execution().state, ExecutionState::Executing);
+    assert!(apply(&executing, &event(&EXECUTED, &executing), later).is_ok());
+}
+
+/// I12: its caller's going away ends an approval too, and stands in nobody's way; a revocation does.
+#[test]
+fn withdrawn_request_makes_room_for_the_same_call() {
+    let pending = of(for_all());
+    for request in [done(&pending, &APPROVE), pending] {
+        let withdrawn = done(&request, &Step::Withdraw { gate: 0 });
+        assert_eq!((withdrawn.status(), withdrawn.idempotency_key()), (ApprovalStatus::Cancelled, None));
+        assert!(done(&request, &Step::Cancel).idempotency_key().is_some());
+        assert_eq!(refused(&request, &Step::Withdraw { gate: 1 }), Conflict::Ended, "another gate's call waits");
+    }
+}
+
+/// I21: nobody lengthens a history without end.
+#[test]
+fn i21_refused_attempts_are_capped() {
+    let mut request = done(&of(for_all()), &Step::Vote { person: 0, approve: false, digest: 0, edit: None, right: true });
+    let late = event(&APPROVE, &request);
+    for nth in 0..2 * u32::from(MAX_REFUSED) {
+        let change = refuse(&request, &late, Conflict::Ended, now());
+        assert_eq!(change.is_some(), nth < u32::from(MAX_REFUSED));
+        request = change.map_or(request.clone(), |change| request.with(change.state));
+    }
+    assert_eq!(request.version(), 2 + u32::from(MAX_REFUSED));
+    assert_eq!(request.status(), ApprovalStatus::Rejected);
 }
