@@ -89,8 +89,11 @@ async fn look_after(weak: &Weak<Inner>, store: &Arc<dyn ApprovalStore>, namespac
         if beats {
             next_beat = now + HEARTBEAT;
         }
-        if let Err(error) = gate.upkeep(beats).await {
-            tracing::warn!(%error, "what has ended by itself could not be written");
+        match gate.upkeep(beats).await {
+            // A little at a time: the heart has to beat meanwhile.
+            Ok(true) => next_look = Instant::now(),
+            Ok(false) => {}
+            Err(error) => tracing::warn!(%error, "what has ended by itself could not be written"),
         }
     }
 }
@@ -109,12 +112,13 @@ impl ApprovalGate {
         }
     }
 
-    async fn upkeep(&self, beats: bool) -> Result<(), StoreError> {
+    /// Does what is to be done, and says whether there is more.
+    async fn upkeep(&self, beats: bool) -> Result<bool, StoreError> {
         if beats {
             self.beat().await?;
             self.settle_lost_gates().await?;
         }
-        self.settle_due().await
+        self.settle_some_due().await
     }
 
     /// Says that this gate is alive, where it has ever said so.

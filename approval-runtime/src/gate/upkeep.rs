@@ -188,18 +188,46 @@ impl ApprovalGate {
 
     /// Writes what has ended by itself: deadlines that passed, and what is of an earlier life of the store.
     pub(super) async fn settle_due(&self) -> Result<(), StoreError> {
-        loop {
-            let now = self.now().await?;
-            let due = self.inner.store.query(&self.query(Which::Due, now, None, Some(PAGE))).await?.requests;
-            let found = due.len();
-            let mut written = 0;
-            for request in due {
-                let Some(event) = request.due_event(now) else { continue };
-                written += usize::from(self.wrote(request, &event).await?);
+        while self.settle_some_due().await? {}
+        Ok(())
+    }
+
+    /// Writes some of what has ended by itself, and says whether there may be more.
+    pub(super) async fn settle_some_due(&self) -> Result<bool, StoreError> {
+        let now = self.now().await?;
+        let due = self.inner.store.query(&self.query(Which::Due, now, None, Some(PAGE))).await?.requests;
+        let more = due.len() == PAGE;
+        let events = due.into_iter().filter_map(|request| request.due_event(now).map(|event| (request, event)));
+        Ok(self.write_all(events.collect(), now).await? > 0 && more)
+    }
+
+    /// Writes events that come of themselves, in one commit where nobody is faster, and returns how many were written.
+    async fn write_all(&self, events: Vec<(ApprovalRequest, Event)>, now: Moment) -> Result<usize, StoreError> {
+        let changed = events.iter().filter_map(|(request, event)| {
+            let Change { state, guard, transition } = apply(request, event, now).ok()?;
+            Some((Write::Update { request: request.with(state), guard }, transition))
+        });
+        let (writes, transitions): (Vec<_>, Vec<_>) = changed.unzip();
+        if writes.is_empty() {
+            return Ok(0);
+        }
+        match self.inner.store.commit(&writes).await {
+            Ok(()) => {
+                for (write, transition) in writes.iter().zip(transitions) {
+                    if let (Some(request), Some(transition)) = (write.request(), transition) {
+                        self.announce(transition, request);
+                    }
+                }
+                Ok(writes.len())
             }
-            if found < PAGE || written == 0 {
-                return Ok(());
+            Err(StoreError::Stale { .. } | StoreError::NotFound { .. }) => {
+                let mut written = 0;
+                for (request, event) in events {
+                    written += usize::from(self.wrote(request, &event).await?);
+                }
+                Ok(written)
             }
+            Err(error) => Err(error),
         }
     }
 
@@ -241,17 +269,18 @@ impl ApprovalGate {
         loop {
             let now = self.now().await?;
             let held = self.inner.store.query(&self.query(Which::HeldBy(gate), now, None, Some(PAGE))).await?.requests;
-            let mut written = 0;
             let more = held.len() == PAGE;
+            let mut events = Vec::with_capacity(held.len());
             for request in held {
-                let executing = request.execution().state == ExecutionState::Executing;
-                let event = if executing { Event::Orphan { holder: gate } } else { Event::Leave { waiter: gate } };
-                if executing {
-                    tracing::error!(request = %request.id(), tool = request.tool_name(), "the process that ran this call is gone: nobody knows how far it came");
+                if request.execution().state == ExecutionState::Executing {
+                    let (id, tool) = (request.id(), request.tool_name());
+                    tracing::error!(request = %id, tool, "the process that ran this call is gone: nobody knows how far it came");
+                    events.push((request, Event::Orphan { holder: gate }));
+                } else {
+                    events.push((request, Event::Leave { waiter: gate }));
                 }
-                written += usize::from(self.wrote(request, &event).await?);
             }
-            if !more || written == 0 {
+            if self.write_all(events, now).await? == 0 || !more {
                 return Ok(());
             }
         }
