@@ -17,10 +17,10 @@ use approval_runtime::{ApprovalGate, ApprovalRequest, ApprovalStore, Decision, N
 use serde_json::{Value, json};
 
 /// A directory that is gone when the test is.
-struct Dir(PathBuf);
+pub(crate) struct Dir(PathBuf);
 
 impl Dir {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         static LAST: AtomicU32 = AtomicU32::new(0);
         let name = format!("approval-sqlite-{}-{}", process::id(), LAST.fetch_add(1, Ordering::Relaxed));
         let path = env::temp_dir().join(name);
@@ -28,7 +28,7 @@ impl Dir {
         Self(path)
     }
 
-    fn file(&self) -> PathBuf {
+    pub(crate) fn file(&self) -> PathBuf {
         self.0.join("approvals.db")
     }
 }

@@ -6,18 +6,16 @@ use approval_runtime::request::{Event, Outcome, Verdict};
 use approval_runtime::store::conformance::{Sample, update};
 use approval_runtime::store::{AuditQuery, Expect, Query, RowQuery, Space, Write};
 use approval_runtime::{
-    Agent, Answer, ApprovalGate, ApprovalStore, Arguments, Digest, MemoryStore, Refusal, RequestId, Reviewer, Tool,
+    Agent, Answer, ApprovalGate, ApprovalStore, Arguments, Digest, MemoryStore, Refusal, RequestId, Reviewer, SqliteStore, Tool,
 };
 use serde_json::Value;
 
 use super::corpus::{Bite, Case, biting, texts};
+use crate::sqlite::Dir;
 
 /// Every store that there is, empty.
-fn stores() -> Vec<(&'static str, Arc<dyn ApprovalStore>)> {
-    vec![
-        ("memory", Arc::new(MemoryStore::new())),
-        // One line a store.
-    ]
+fn stores(dir: &Dir) -> Vec<(&'static str, Arc<dyn ApprovalStore>)> {
+    vec![("memory", Arc::new(MemoryStore::new())), ("sqlite", Arc::new(SqliteStore::open(dir.file()).expect("a new file")))]
 }
 
 /// As a value, a name, a key, a namespace and a person's words.
@@ -25,7 +23,8 @@ fn stores() -> Vec<(&'static str, Arc<dyn ApprovalStore>)> {
 async fn texts_come_back_from_stores() {
     let is_walked = |case: &&Case| texts().any(|other| other.id == case.id);
     assert!(biting(Bite::Sqlite).iter().all(is_walked), "one is no text");
-    for (name, store) in stores() {
+    let dir = Dir::new();
+    for (name, store) in stores(&dir) {
         for case in texts() {
             let _trying = case.trying();
             comes_back(name, &*store, case).await;
@@ -95,7 +94,8 @@ async fn comes_back(name: &str, store: &dyn ApprovalStore, case: &Case) {
 /// I28: what is too large is refused by name before it comes to a store.
 #[tokio::test]
 async fn i28_bodies_too_large_reach_no_store() {
-    for (name, store) in stores() {
+    let dir = Dir::new();
+    for (name, store) in stores(&dir) {
         for case in biting(Bite::Stores) {
             let _trying = case.trying();
             let tool = Tool::named("bare.act");
