@@ -29,7 +29,7 @@
 //! The rows of one request hang together by themselves. That no request was left out, and that nobody with the store in their
 //! hands wrote all of it anew, shows by [checkpoints](Checkpoint): now and then a program [seals](Audit::seal) what was
 //! committed since the last one, signs that with a [key](AuditKey) that is kept outside of the store, and puts a copy out of the
-//! store's reach. Such a task is five lines:
+//! store's reach. Such a task is a few lines:
 //!
 //! ```no_run
 //! # async fn example(gate: approval_runtime::ApprovalGate, secret: Vec<u8>) -> Result<(), Box<dyn std::error::Error>> {
@@ -38,7 +38,8 @@
 //!
 //! let key = AuditKey::new("2026", secret)?;
 //! let (audit, log) = (gate.audit(), CheckpointLog::new("/mnt/audit/checkpoints.jsonl"));
-//! let mut exported = log.read()?.last().map_or(0, |checkpoint| checkpoint.number);
+//! let here = |checkpoint: &&approval_runtime::Checkpoint| *checkpoint.namespace == *audit.namespace();
+//! let mut exported = log.read()?.iter().rfind(here).map_or(0, |checkpoint| checkpoint.number);
 //! loop {
 //!     audit.seal(&key).await?; // a program may go on after an error: the next round seals and exports what this one did not
 //!     for checkpoint in audit.checkpoints(exported).await? {
@@ -76,8 +77,8 @@
 //! | removed a request with its whole history, or wrote a history and its record anew | the next checkpoint |
 //! | and removed or altered checkpoints, without the key | the checkpoint after it, its signature, or an exported one |
 //! | put all of it back to what it was before a checkpoint, checkpoints too | an exported one |
-//! | anything of that, behind the last exported checkpoint | nothing: seal as often as you mind |
-//! | anything of that, with the key | an exported one |
+//! | and had the key | an exported one |
+//! | wrote anew what no exported checkpoint seals, and its records | nothing: seal and export as often as you mind |
 //!
 //! Whoever runs the program can write what is not true from the start. Positions are the store's own: that rows are in order is
 //! sealed, the numbers are not. A record's comment, reason and votes are no part of a row, so that a change to them is not found

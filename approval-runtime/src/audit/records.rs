@@ -36,6 +36,8 @@ impl Audit {
             let which = Which::Standing(Vec::new());
             let query = Query { namespace, which, at, order: Order::OldestFirst, after, limit: Some(PAGE) };
             let page = self.store.query(&query).await?;
+            // What comes now was made after it began.
+            let is_last = page.requests.len() + page.corrupt.len() < PAGE;
             for id in page.corrupt {
                 found.add(unreadable(id, chains.open.remove(&id).as_ref()));
             }
@@ -50,6 +52,9 @@ impl Audit {
                 } else {
                     agree += 1;
                 }
+            }
+            if is_last {
+                break;
             }
         }
         let mut rest: Vec<_> = chains.open.into_iter().collect();

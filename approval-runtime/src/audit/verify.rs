@@ -5,7 +5,7 @@ use std::fmt;
 use super::chain::Chains;
 use super::checkpoint::Seal;
 use super::marks::Marks;
-use super::{Audit, AuditError, AuditKey, Broken, Checkpoint};
+use super::{Audit, AuditError, AuditKey, Broken, Checkpoint, PAGE};
 
 /// What was read, and is as it was written; or how far reading has come.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -82,11 +82,11 @@ impl Verification {
 
     /// Reads every row of the namespace in order, and then the records.
     ///
-    /// The gate may go on meanwhile. It keeps about 150 bytes for each request whose record is kept, and less for others.
+    /// The gate may go on meanwhile; it reads about as far as there were rows when it began. It keeps about 150 bytes for each request whose record is kept, and less for others.
     ///
-    /// The error is about the first row that does not fit: the one with the lowest position, of those that were changed, moved or
-    /// added, those behind which one is missing, and those up to which a checkpoint has sealed something else. It is the same
-    /// each time.
+    /// The error is about the first place that does not fit: a row that was changed, moved or added, or that stands where another
+    /// one is missing, or the last one of those that a checkpoint sealed otherwise. Where the rows fit, the records are compared
+    /// too, and a row that has none behind it although its record is newer counts as such a place. It is the same each time.
     ///
     /// # Errors
     /// [`AuditError::Broken`], [`AuditError::Store`].
@@ -135,6 +135,7 @@ impl Pass {
         // Known before the rows are read: what it seals was there.
         let sealed = self.next_mark().await?;
         let page = self.audit.rows_behind(None, self.seal.position).await?;
+        let is_last = page.len() < PAGE;
         if page.is_empty() {
             // Rows that were sealed are not there.
             let Some(position) = sealed else { return Ok(false) };
@@ -155,7 +156,8 @@ impl Pass {
                 self.check(mark);
             }
         }
-        Ok(true)
+        // What comes now was committed after it began, unless a checkpoint knows of it: a busy gate is not followed for ever.
+        Ok(!is_last || self.next_mark().await?.is_some())
     }
 
     async fn next_mark(&mut self) -> Result<Option<u64>, AuditError> {

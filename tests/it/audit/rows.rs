@@ -136,6 +136,7 @@ async fn i21_verifying_does_not_stop_the_gate() {
         gate.audit().verify().key(&key()).run().await.unwrap();
     }
     working.await.unwrap();
+    gate.audit().seal(&key()).await.unwrap();
     let report = gate.audit().verify().key(&key()).run().await.unwrap();
     assert!(report.requests >= 300 && report.checkpoints > 0 && report.signatures == report.checkpoints, "{report:?}");
 }
