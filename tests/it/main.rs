@@ -23,6 +23,7 @@ mod reads;
 mod resume;
 mod reviewers;
 mod server;
+mod shared;
 mod sqlite;
 mod support;
 mod testing;
