@@ -5,7 +5,7 @@ use std::process::Command;
 use crate::build;
 use crate::command::{cargo, passes, root};
 
-/// What the gate's own program measures; `http`, `display` and `floor` are programs of their own, `article` the Python port,
+/// What the gate's own program measures; `http`, `durable`, `display` and `floor` are programs of their own, `article` the Python port,
 /// `build` the compiler.
 const FIGURES: &[(&str, &str)] = &[
     ("pass", "a call that passes through against the bare function"),
@@ -15,6 +15,7 @@ const FIGURES: &[(&str, &str)] = &[
     ("waiting", "1,000 and 100,000 calls waiting: processor time and memory"),
     ("million", "1,000,000 calls waiting (not among the default figures)"),
     ("http", "decisions and pages over HTTP against bare axum handlers and the article's endpoint"),
+    ("durable", "cycles, wakes and pages on a disk against a program that makes the same commits"),
     ("display", "a KiB of several languages through flags and display form, against ASCII"),
     ("floor", "only the least program that does the work"),
     ("article", "the article's system in Python, where there is a python3"),
@@ -22,7 +23,7 @@ const FIGURES: &[(&str, &str)] = &[
 ];
 
 /// Those that the gate's program does not measure.
-const OWN_PROGRAMS: &[&str] = &["http", "display", "floor", "article", "build"];
+const OWN_PROGRAMS: &[&str] = &["http", "durable", "display", "floor", "article", "build"];
 
 /// The figures, for `cargo xtask help`.
 pub(crate) fn help() -> String {
@@ -47,6 +48,9 @@ pub(crate) fn run(names: &[String]) -> bool {
     }
     if names.is_empty() || wants("http") {
         passed &= passes(&mut program("approval-server", "http"));
+    }
+    if names.is_empty() || wants("durable") {
+        passed &= passes(program("approval-runtime", "durable").args(["--features", "sqlite"]));
     }
     if names.is_empty() || wants("display") {
         passed &= passes(&mut program("approval-runtime", "display"));

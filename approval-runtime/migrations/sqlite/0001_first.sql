@@ -29,7 +29,12 @@ CREATE TABLE audit (
     hash BLOB NOT NULL
 ) STRICT;
 
-CREATE INDEX audit_of_namespace ON audit (namespace);
+-- In which pages of 256 places of `audit` a namespace has rows: an index that is written once a page, not with each row.
+CREATE TABLE audit_page (
+    namespace INTEGER NOT NULL,
+    page INTEGER NOT NULL,
+    PRIMARY KEY (namespace, page)
+) STRICT, WITHOUT ROWID;
 
 -- Requests, each by the place of its first row in `audit`. `state` is the record; the other columns are what it is found by.
 -- `due_from` is not later than the moment at which the request ends by itself.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use approval_runtime::request::Moment;
-use approval_runtime::store::{Expect, Query, Row, RowQuery, Space, StoreError, Which, Write};
+use approval_runtime::store::{AuditQuery, Expect, Query, Row, RowQuery, Space, StoreError, Which, Write};
 use approval_runtime::{ApprovalStatus, ApprovalStore, Cursor, Order};
 use proptest::prelude::Rng as _;
 use proptest::test_runner::{RngAlgorithm, TestRng};
@@ -76,6 +76,36 @@ async fn i24_namespaces_do_not_meet() {
         let rows = store.rows(&RowQuery::all(namespace, Space::Counter)).await.unwrap();
         assert_eq!(rows, [Row { key: key.into(), value: namespace.into(), version: 1 }]);
     }
+}
+
+/// I24: histories of a namespace are read page by page, without those of others, wherever they begin.
+#[tokio::test]
+async fn i24_histories_are_read_by_namespace() {
+    let dir = Dir::new();
+    let store = open(&dir.file());
+    let (quiet, busy) = (gate_of(&store, "quiet"), gate_of(&store, "busy"));
+    let mut ids = Vec::new();
+    for nth in 0..700 {
+        ask(&busy).await;
+        if nth % 150 == 0 {
+            ids.push(ask(&quiet).await.id());
+        }
+    }
+    let page = async |namespace: &str, after, limit| {
+        let query = AuditQuery { namespace: namespace.into(), request: None, after, limit: Some(limit) };
+        store.audit(&query).await.unwrap()
+    };
+    let mut found = Vec::new();
+    let mut after = 0;
+    while let [.., last] = &*page("quiet", after, 2).await {
+        let rows = page("quiet", after, 2).await;
+        after = last.position;
+        assert!(rows.is_sorted_by_key(|logged| logged.position));
+        found.extend(rows.into_iter().map(|logged| logged.row.request));
+    }
+    assert_eq!(found, ids);
+    assert_eq!(page("busy", 0, 1_000).await.len(), 700);
+    assert_eq!(page("busy", u64::MAX, 1_000).await, []);
 }
 
 /// A row's prefix, its place and its version are what the page says.

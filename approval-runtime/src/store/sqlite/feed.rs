@@ -183,7 +183,7 @@ impl Look {
     pub(super) fn start(common: Common) -> io::Result<Self> {
         let feed = Arc::clone(&common.feed);
         let looks = Looks { common, connection: None, version: 0, seen: 0, names: HashMap::new() };
-        let thread = thread::Builder::new().name("approval-sqlite-look".into()).spawn(move || looks.run())?;
+        let thread = thread::Builder::new().name("sqlite-look".into()).spawn(move || looks.run())?;
         Ok(Self { feed, thread: Some(thread) })
     }
 }
@@ -244,7 +244,7 @@ impl Looks {
     }
 
     fn read(&mut self) -> Result<HashSet<Vec<u8>>, Fault> {
-        let Common { place, clock, feed } = &self.common;
+        let Common { place, clock, feed, .. } = &self.common;
         place.check()?;
         let connection = match &self.connection {
             Some(connection) => connection,
@@ -260,7 +260,7 @@ impl Looks {
         let seen = mem::replace(&mut self.seen, last);
         for (after, until) in feed.gaps(seen, last) {
             let mut statement = connection.prepare_cached(
-                "SELECT DISTINCT +namespace FROM audit WHERE position > ?1 AND position <= ?2 AND origin <> ?3",
+                "SELECT DISTINCT namespace FROM audit WHERE position > ?1 AND position <= ?2 AND origin <> ?3",
             )?;
             let mut rows = statement.query((after, until, feed.origin()))?;
             while let Some(row) = rows.next()? {

@@ -7,6 +7,7 @@ use super::clock::Life;
 use super::fault::{Fault, is_of_value};
 use super::history::id_of;
 use super::reader::Snapshot;
+use super::recent::Recent;
 use super::record::{Kept, LONG_DUE, Phase, bytes};
 use crate::request::{ApprovalRequest, ApprovalStatus, Corrupt, RequestId};
 use crate::store::{Found, Order, Query, Which};
@@ -14,22 +15,29 @@ use crate::store::{Found, Order, Query, Which};
 /// As many due requests as are sorted each time they are read. Where more are due, they are met on the way in order.
 const FEW_DUE: i64 = 1_000;
 
-const KEPT: &str = "r.id, r.created_at, r.version, r.phase, r.due_from, r.held_by, r.key, r.state, a.ask";
+/// Reads the rows that a condition names.
+macro_rules! kept_where {
+    ($condition:literal) => {
+        concat!(
+            "SELECT r.id, r.created_at, r.version, r.phase, r.due_from, r.held_by, r.key, r.state, a.ask
+             FROM request r LEFT JOIN ask a ON a.nr = r.nr WHERE ",
+            $condition
+        )
+    };
+}
 
 type Readable = Result<ApprovalRequest, Corrupt>;
 
 /// Reads one request.
 pub(super) fn get(snapshot: &Snapshot<'_>, namespace: &str, id: RequestId) -> Result<Option<Readable>, Fault> {
     let Some(nr) = snapshot.namespace(namespace)? else { return Ok(None) };
-    let mut statement = snapshot.connection.prepare_cached(&format!(
-        "SELECT {KEPT} FROM request r LEFT JOIN ask a ON a.nr = r.nr WHERE r.id = ?1 AND r.namespace = ?2"
-    ))?;
-    let kept = statement.query_row((bytes(id), nr), |row| kept(row, namespace));
+    let mut statement = snapshot.connection.prepare_cached(kept_where!("r.id = ?1 AND r.namespace = ?2"))?;
+    let kept = statement.query_row((bytes(id), nr), |row| kept(row, namespace, snapshot.recent));
     Ok(kept.optional()?)
 }
 
 /// Reads a row; one whose values are of other kinds than it was written with cannot be read.
-fn kept(row: &Row<'_>, namespace: &str) -> rusqlite::Result<Readable> {
+fn kept(row: &Row<'_>, namespace: &str, recent: &Recent) -> rusqlite::Result<Readable> {
     let kept = || {
         let kept = Kept {
             id: row.get(0)?,
@@ -42,7 +50,7 @@ fn kept(row: &Row<'_>, namespace: &str) -> rusqlite::Result<Readable> {
             state: row.get_ref(7)?.as_blob()?,
             ask: row.get_ref(8)?.as_blob()?,
         };
-        Ok(kept.read(namespace))
+        Ok(kept.read(namespace, recent))
     };
     match kept() {
         Err(error) if is_of_value(&error) => Ok(Err(Corrupt::Changed)),
@@ -200,7 +208,7 @@ pub(super) fn find(snapshot: &Snapshot<'_>, query: &Query) -> Result<Found, Faul
         if last.replace(nr) == Some(nr) {
             continue;
         }
-        match load(connection, nr, &query.namespace)? {
+        match load(snapshot, nr, &query.namespace)? {
             Ok(request) if query.which.is(&request, query.at) => found.requests.push(request),
             Ok(_) => {}
             Err(_) => found.corrupt.push(id_of(&id)),
@@ -209,10 +217,9 @@ pub(super) fn find(snapshot: &Snapshot<'_>, query: &Query) -> Result<Found, Faul
     Ok(found)
 }
 
-fn load(connection: &Connection, nr: i64, namespace: &str) -> rusqlite::Result<Readable> {
-    let mut statement =
-        connection.prepare_cached(&format!("SELECT {KEPT} FROM request r LEFT JOIN ask a ON a.nr = r.nr WHERE r.nr = ?1"))?;
-    statement.query_row((nr,), |row| kept(row, namespace))
+fn load(snapshot: &Snapshot<'_>, nr: i64, namespace: &str) -> rusqlite::Result<Readable> {
+    let mut statement = snapshot.connection.prepare_cached(kept_where!("r.nr = ?1"))?;
+    statement.query_row((nr,), |row| kept(row, namespace, snapshot.recent))
 }
 
 // What is long due is so at every time.

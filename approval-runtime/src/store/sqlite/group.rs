@@ -13,6 +13,9 @@ use super::wanted::{Put, Wanted};
 use crate::request::{Corrupt, Guard, Moment, RequestId};
 use crate::store::{Space, StoreError};
 
+/// How many places of `audit` are one page of a namespace's. The number is in files.
+pub(super) const PAGE: i64 = 256;
+
 /// Why a commit is not written.
 #[derive(Debug)]
 pub(super) enum No {
@@ -38,6 +41,8 @@ impl From<rusqlite::Error> for No {
 #[derive(Debug, Default)]
 pub(super) struct Memory {
     namespaces: HashMap<Arc<str>, i64>,
+    /// The last page of `audit` that a namespace is known to have rows in.
+    pages: HashMap<i64, i64>,
     pub(super) pending: Pending,
 }
 
@@ -328,6 +333,12 @@ impl<'a> Group<'a> {
             row.hash.as_bytes(),
         ])?;
         self.last = position;
+        let page = position / PAGE;
+        if self.memory.pages.insert(namespace, page) != Some(page) {
+            let mut statement =
+                self.connection.prepare_cached("INSERT OR IGNORE INTO audit_page (namespace, page) VALUES (?1, ?2)")?;
+            statement.execute((namespace, page))?;
+        }
         Ok(position)
     }
 

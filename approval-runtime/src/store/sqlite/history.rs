@@ -7,7 +7,7 @@ use rusqlite::{Connection, OptionalExtension, Row as SqlRow, params};
 use uuid::Uuid;
 
 use super::fault::Fault;
-use super::group::number;
+use super::group::{PAGE, number};
 use super::reader::Snapshot;
 use super::record::bytes;
 use crate::arguments::Digest;
@@ -34,7 +34,10 @@ pub(super) fn audit(snapshot: &Snapshot<'_>, query: &AuditQuery) -> Result<Vec<L
         return Ok(of_request(connection, namespace, &name, id, query)?);
     }
     let mut statement = connection.prepare_cached(&format!(
-        "SELECT {LOGGED} FROM audit WHERE namespace = ?1 AND position > ?2 ORDER BY position LIMIT ?3"
+        "SELECT {LOGGED} FROM audit_page CROSS JOIN audit
+            ON position >= page * {PAGE} AND position < page * {PAGE} + {PAGE} AND position > ?2
+         WHERE audit_page.namespace = ?1 AND page >= ?2 / {PAGE} AND audit.namespace = ?1
+         ORDER BY page, position LIMIT ?3"
     ))?;
     let rows = statement.query_map((namespace, place(query.after), limit(query.limit)), |row| logged(row, &name))?;
     Ok(rows.collect::<Result<_, _>>()?)
@@ -118,7 +121,7 @@ pub(super) fn changes(
 ) -> rusqlite::Result<Option<i64>> {
     let mut statement = connection.prepare_cached(
         "SELECT request, what, position FROM audit
-         WHERE position > ?1 AND position <= ?2 AND +namespace = ?3 AND origin <> ?4 ORDER BY position",
+         WHERE position > ?1 AND position <= ?2 AND namespace = ?3 AND origin <> ?4 ORDER BY position",
     )?;
     let mut rows = statement.query((after, until, namespace, origin))?;
     while let Some(row) = rows.next()? {

@@ -10,6 +10,7 @@ mod pending;
 mod place;
 mod queue;
 mod reader;
+mod recent;
 mod record;
 mod schema;
 mod wanted;
@@ -76,7 +77,7 @@ impl SqliteStore {
         let failed = |source: io::Error| StoreError::Backend { store: STORE, verb: "open its file", source: source.into() };
         let place = Arc::new(Place::new(path.as_ref()).map_err(failed)?);
         let connection = schema::open(&place)?;
-        let common = Common { place, clock: Arc::new(Clock::start()), feed: Arc::new(Feed::new()) };
+        let common = Common { place, clock: Arc::new(Clock::start()), feed: Arc::new(Feed::new()), recent: Arc::default() };
         let (life, _) = group::life(&connection).map_err(|error| Fault::from(error).tell(&common.place, "read its clock"))?;
         common.clock.see(life);
         let reader = Reader::start(common.clone())?;
@@ -91,7 +92,8 @@ impl ApprovalStore for SqliteStore {
         Box::pin(async move {
             Write::check_distinct(writes)?;
             let wanted = writes.iter().map(Wanted::of).collect();
-            self.open.writer.commit(wanted).await
+            let (told, wanted) = self.open.writer.commit(wanted).await;
+            told.map(|()| self.open.common.recent.wrote(writes, wanted))
         })
     }
 

@@ -14,6 +14,7 @@ use super::clock::Life;
 use super::fault::{Fault, STORE};
 use super::group::{find_namespace, life};
 use super::queue::{Closing, Queue, Taken};
+use super::recent::Recent;
 use super::schema;
 use super::writer::Common;
 use crate::store::StoreError;
@@ -29,6 +30,7 @@ pub(super) struct Snapshot<'a> {
     pub(super) life: Life,
     /// The last place in `audit`.
     pub(super) last: i64,
+    pub(super) recent: &'a Recent,
     namespaces: &'a RefCell<HashMap<String, i64>>,
 }
 
@@ -107,7 +109,7 @@ fn spawn(mut work: Work, queue: Arc<Queue<Job>>) -> io::Result<JoinHandle<()>> {
             work.read(Vec::from(jobs));
         }
     };
-    thread::Builder::new().name("approval-sqlite-read".into()).spawn(run)
+    thread::Builder::new().name("sqlite-read".into()).spawn(run)
 }
 
 struct Work {
@@ -135,7 +137,7 @@ impl Work {
         connection.prepare_cached("BEGIN")?.execute(())?;
         let (life, last) = life(connection)?;
         self.common.clock.see(life);
-        let snapshot = Snapshot { connection, life, last, namespaces: &self.namespaces };
+        let snapshot = Snapshot { connection, life, last, recent: &self.common.recent, namespaces: &self.namespaces };
         jobs.for_each(|job| job(Ok(&snapshot)));
         connection.prepare_cached("COMMIT")?.execute(())?;
         Ok(())

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
 use uuid::Uuid;
 
+use super::recent::Recent;
+
 use crate::request::{ApprovalRequest, ApprovalStatus, AuditRow, Corrupt, RequestId, Stored};
 
 /// `due_from` of what is of an earlier life of the store: it is due, whatever the time.
@@ -154,8 +156,8 @@ pub(super) struct Kept<'a> {
 
 impl Kept<'_> {
     /// Reads the texts, and checks that the columns say the same: what was found by a column that lies is not what was asked for.
-    pub(super) fn read(&self, namespace: &str) -> Result<ApprovalRequest, Corrupt> {
-        let request = Stored::read(self.ask, self.state)?;
+    pub(super) fn read(&self, namespace: &str, recent: &Recent) -> Result<ApprovalRequest, Corrupt> {
+        let request = recent.read(Uuid::from_bytes(self.id).into(), self.ask, self.state)?;
         let told = Record::outline(&request);
         let due = match (self.due_from, told.deadline) {
             (None, None) => true,

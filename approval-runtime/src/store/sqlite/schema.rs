@@ -123,6 +123,8 @@ fn set_up(connection: &Connection) -> rusqlite::Result<()> {
     set(connection, "temp_store", "MEMORY")?;
     set(connection, "trusted_schema", "OFF")?;
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false)?;
+    // Statements stay as they were prepared. Without it SQLite prepares some anew with each value that is bound.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     connection.set_prepared_statement_cache_capacity(128);
     #[cfg(test)]
     if let Some(pages) = MAX_PAGES.get() {

@@ -14,23 +14,33 @@ use super::feed::Feed;
 use super::group::{Group, Memory, No};
 use super::place::Place;
 use super::queue::{Closing, Queue, Taken};
+use super::recent::Recent;
 use super::schema;
 use super::wanted::Wanted;
 use crate::store::StoreError;
 
-/// How many commits one transaction takes.
-const MOST: usize = 1_024;
+/// How many commits one transaction takes. Where more wait, the callers of these go on while the next ones are written.
+const MOST: usize = 256;
 
 /// After so long without a commit the log is copied to the database, while nobody waits.
 const IDLE: Duration = Duration::from_secs(1);
 
 type Told = Result<(), StoreError>;
 
+/// What a caller gets back: the answer, and what it gave. Freeing that is not the writer's work.
+type Answer = (Told, Vec<Wanted>);
+
 /// A commit, and who waits for it.
 #[derive(Debug)]
 struct Job {
     writes: Vec<Wanted>,
-    answer: oneshot::Sender<Told>,
+    answer: oneshot::Sender<Answer>,
+}
+
+impl Job {
+    fn answer(self, told: Told) {
+        let _ = self.answer.send((told, self.writes));
+    }
 }
 
 /// What the other threads of a store share.
@@ -39,6 +49,7 @@ pub(super) struct Common {
     pub(super) place: Arc<Place>,
     pub(super) clock: Arc<Clock>,
     pub(super) feed: Arc<Feed>,
+    pub(super) recent: Arc<Recent>,
 }
 
 #[derive(Debug)]
@@ -52,15 +63,15 @@ impl Writer {
         let queue = Arc::<Queue<Job>>::default();
         let jobs = Arc::clone(&queue);
         let work = move || Work { common, connection: Some(connection), memory: Memory::default() }.run(&jobs);
-        let thread = thread::Builder::new().name("approval-sqlite-write".into()).spawn(work)?;
+        let thread = thread::Builder::new().name("sqlite-write".into()).spawn(work)?;
         Ok(Self { queue, thread: Some(thread) })
     }
 
     /// Has a commit written. It is, or is not, whether or not anybody waits for the answer.
-    pub(super) fn commit(&self, writes: Vec<Wanted>) -> impl Future<Output = Told> + Send + use<> {
+    pub(super) fn commit(&self, writes: Vec<Wanted>) -> impl Future<Output = Answer> + Send + use<> {
         let (answer, told) = oneshot::channel();
         self.queue.push(Job { writes, answer });
-        async move { told.await.unwrap_or(Err(StoreError::Closed { store: STORE })) }
+        async move { told.await.unwrap_or_else(|_| (Err(StoreError::Closed { store: STORE }), Vec::new())) }
     }
 }
 
@@ -108,7 +119,7 @@ impl Work {
 
     fn commit(&mut self, jobs: &mut Vec<Job>) {
         let faults = match self.attempt(jobs) {
-            Ok(told) => return jobs.drain(..).zip(told).for_each(|(job, told)| drop(job.answer.send(told))),
+            Ok(told) => return jobs.drain(..).zip(told).for_each(|(job, told)| job.answer(told)),
             // One that cannot be written must not keep the others from it.
             Err(Undone::Failed(_)) if jobs.len() > 1 => {
                 return jobs.drain(..).for_each(|job| self.commit(&mut vec![job]));
@@ -116,7 +127,7 @@ impl Work {
             Err(Undone::Failed(fault) | Undone::Unknown(fault)) => fault,
         };
         for job in jobs.drain(..) {
-            let _ = job.answer.send(Err(faults.tell(&self.common.place, "write")));
+            job.answer(Err(faults.tell(&self.common.place, "write")));
         }
     }
 
@@ -151,7 +162,7 @@ impl Work {
     }
 
     fn transact(&mut self, connection: &Connection, jobs: &[Job]) -> Result<Vec<Told>, Undone> {
-        let Common { place, clock, feed } = &self.common;
+        let Common { place, clock, feed, .. } = &self.common;
         let now = |life| {
             clock.see(life);
             clock.micros()
