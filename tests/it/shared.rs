@@ -57,19 +57,29 @@ async fn events_tell_of_other_processes() {
     let dir = Dir::new();
     let ((asks, _), (decides, _)) = (on(&dir), on(&dir));
     let (mut events, mut progress) = (asks.events(), asks.events().run("run-7"));
-    let request = asks.create_request(NewRequest::new(pay(), five()).agent(agent())).await.unwrap();
-    // The driver has to have looked once, or there is no place from which changes count.
-    tokio::time::sleep(Duration::from_millis(200)).await;
-    decides.decide(request.id(), Decision::reject(alice()).comment("no")).await.unwrap();
+    let rejecting = async {
+        // Changes count from the moment at which the gate's own thread has looked for the first time.
+        loop {
+            let request = asks.create_request(NewRequest::new(pay(), five()).agent(agent())).await.unwrap();
+            decides.decide(request.id(), Decision::reject(alice()).comment("no")).await.unwrap();
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+    };
     let rejected = async {
         while let Some(event) = events.next().await {
             if event.kind == EventKind::Rejected {
-                return event.request.id();
+                return event.request;
             }
         }
         panic!("the events ended");
     };
-    assert_eq!(timeout(LONG, rejected).await.expect("it is told"), request.id());
+    let heard = async {
+        tokio::select! {
+            request = rejected => request,
+            () = rejecting => panic!("it goes on for ever"),
+        }
+    };
+    assert_eq!(timeout(LONG, heard).await.expect("it is told").comment(), Some("no"));
     let told = async {
         while let Some(step) = progress.next().await {
             if step.kind().is_final() {

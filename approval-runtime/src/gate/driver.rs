@@ -58,7 +58,7 @@ impl Driver {
 /// Runs until the gate is gone.
 async fn look_after(weak: &Weak<Inner>, store: &Arc<dyn ApprovalStore>, namespace: &Arc<str>) {
     let mut place = None;
-    let mut next_look = Instant::now();
+    let mut next_look = Instant::now() + LOOK;
     let mut next_beat = Instant::now();
     loop {
         // The store alone while it waits: the gate may go meanwhile.

@@ -7,6 +7,9 @@ use chrono::{DateTime, Utc};
 
 use crate::request::Moment;
 
+/// After half a second without a look, in nanoseconds, whoever asks for the time looks.
+const STALE: i64 = 500_000_000;
+
 /// The store's clock as this process knows it.
 ///
 /// It shows the latest of the wall clock and the time it has shown or seen plus what has passed since: when the wall clock
@@ -14,8 +17,11 @@ use crate::request::Moment;
 #[derive(Debug)]
 pub(super) struct Clock {
     started: Instant,
-    /// What it shows, less the time since it started; it only grows. That is one number to keep, however many threads ask.
+    /// What it shows, less the time since it started, in nanoseconds: rounding them apart would put one handle a microsecond
+    /// ahead of another. It only grows. That is one number to keep, however many threads ask.
     offset: AtomicI64,
+    /// When somebody last looked at what is written down, in nanoseconds since it started.
+    looked: AtomicI64,
     incarnation: AtomicU64,
     freeze_epoch: AtomicU64,
     #[cfg(test)]
@@ -27,6 +33,7 @@ impl Clock {
         Self {
             started: Instant::now(),
             offset: AtomicI64::new(0),
+            looked: AtomicI64::new(0),
             incarnation: AtomicU64::new(0),
             freeze_epoch: AtomicU64::new(0),
             #[cfg(test)]
@@ -35,17 +42,31 @@ impl Clock {
     }
 
     fn wall(&self) -> i64 {
-        let wall = micros(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default());
+        let wall = nanos(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default());
         #[cfg(test)]
-        let wall = wall + self.skew.load(Ordering::Relaxed);
+        let wall = wall + self.skew.load(Ordering::Relaxed) * 1_000;
         wall
+    }
+
+    fn passed(&self) -> i64 {
+        nanos(self.started.elapsed())
     }
 
     /// Returns the time in microseconds.
     pub(super) fn micros(&self) -> i64 {
-        let passed = micros(self.started.elapsed());
+        let passed = self.passed();
         let offset = self.wall().saturating_sub(passed);
-        passed.saturating_add(self.offset.fetch_max(offset, Ordering::AcqRel).max(offset))
+        passed.saturating_add(self.offset.fetch_max(offset, Ordering::AcqRel).max(offset)) / 1_000
+    }
+
+    /// Says whether what is written down was not looked at for a while: another process may have begun a new life.
+    pub(super) fn is_stale(&self) -> bool {
+        self.passed().saturating_sub(self.looked.load(Ordering::Acquire)) > STALE
+    }
+
+    /// Takes notice that nothing has been written since it was last looked at.
+    pub(super) fn look(&self) {
+        self.looked.fetch_max(self.passed(), Ordering::AcqRel);
     }
 
     pub(super) fn now(&self) -> Moment {
@@ -60,8 +81,8 @@ impl Clock {
 
     /// Takes notice of what is written down.
     pub(super) fn see(&self, life: Life) {
-        let passed = micros(self.started.elapsed());
-        self.offset.fetch_max(life.time.saturating_sub(passed), Ordering::AcqRel);
+        self.look();
+        self.offset.fetch_max(life.time.saturating_mul(1_000).saturating_sub(self.passed()), Ordering::AcqRel);
         self.incarnation.fetch_max(life.incarnation, Ordering::AcqRel);
         self.freeze_epoch.fetch_max(life.freeze_epoch, Ordering::AcqRel);
     }
@@ -84,6 +105,7 @@ impl Life {
     }
 }
 
-fn micros(time: Duration) -> i64 {
-    i64::try_from(time.as_micros()).unwrap_or(i64::MAX)
+/// Until the year 2262.
+fn nanos(time: Duration) -> i64 {
+    i64::try_from(time.as_nanos()).unwrap_or(i64::MAX)
 }

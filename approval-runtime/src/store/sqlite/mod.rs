@@ -148,6 +148,10 @@ impl ApprovalStore for SqliteStore {
             if place.is_replaced() {
                 return Err(Fault::Replaced.tell(place, "read its clock"));
             }
+            if clock.is_stale() {
+                let life = |snapshot: &reader::Snapshot<'_>| Ok(group::life(snapshot.connection)?.0);
+                clock.see(self.open.reader.read("read its clock", life).await?);
+            }
             Ok(clock.now())
         })
     }

@@ -42,6 +42,8 @@ pub(super) fn open(place: &Place) -> Result<Connection, StoreError> {
         set_up(&connection).map_err(tell)?;
         migrate(&mut connection, place)?;
     }
+    // The log is there from the first read on, in a file that was copied from elsewhere too.
+    connection.query_row("SELECT one FROM life", (), |_| Ok(())).map_err(tell)?;
     place.remember().map_err(|source| StoreError::Backend { store: STORE, verb, source: source.into() })?;
     Ok(connection)
 }
