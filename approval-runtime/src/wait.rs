@@ -18,8 +18,6 @@ pub(crate) type Hint = Option<ApprovalRequest>;
 struct Entry {
     waiters: Waiters,
     check: Check,
-    /// How many of the waiters are calls; the others look after deadlines.
-    calls: u32,
 }
 
 #[derive(Debug)]
@@ -80,32 +78,24 @@ fn lock(shard: &'static Mutex<Shard>) -> MutexGuard<'static, Shard> {
 pub(crate) struct Waiter {
     id: RequestId,
     receiver: Option<oneshot::Receiver<Hint>>,
-    is_call: bool,
 }
 
 impl Waiter {
     /// Registers a call, which knows how the request's arguments decode.
     pub(crate) fn register(id: RequestId, check: Check) -> Self {
-        Self::enter(id, check, true)
+        let (sender, receiver) = oneshot::channel();
+        let mut shard = shard(id);
+        let entry = match shard.remove(&id) {
+            None => Entry { waiters: Waiters::One(sender), check },
+            Some(entry) => Entry { waiters: entry.waiters.add(sender), check: entry.check.or(check) },
+        };
+        shard.insert(id, entry);
+        Self { id, receiver: Some(receiver) }
     }
 
     /// Registers somebody who looks after the request's deadlines.
     pub(crate) fn register_watching(id: RequestId) -> Self {
-        Self::enter(id, Check::Unknown, false)
-    }
-
-    fn enter(id: RequestId, check: Check, is_call: bool) -> Self {
-        let (sender, receiver) = oneshot::channel();
-        let mut shard = shard(id);
-        let calls = u32::from(is_call);
-        let entry = match shard.remove(&id) {
-            None => Entry { waiters: Waiters::One(sender), check, calls },
-            Some(entry) => {
-                Entry { waiters: entry.waiters.add(sender), check: entry.check.or(check), calls: entry.calls + calls }
-            }
-        };
-        shard.insert(id, entry);
-        Self { id, receiver: Some(receiver), is_call }
+        Self::register(id, Check::Unknown)
     }
 
     /// Polls for the next hint; after one, register anew.
@@ -123,8 +113,6 @@ impl Drop for Waiter {
         drop(receiver);
         let mut shard = shard(self.id);
         let Some(entry) = shard.get_mut(&self.id) else { return };
-        // Somebody who was woken is no longer in the table, and may leave one that was made since.
-        entry.calls = entry.calls.saturating_sub(self.is_call.into());
         if entry.waiters.leave() {
             shard.remove(&self.id);
         }
@@ -147,9 +135,38 @@ pub(crate) fn wake_all() {
     }
 }
 
-/// Says whether a call of this process waits for the request.
-pub(crate) fn is_awaited(id: RequestId) -> bool {
-    shard(id).get(&id).is_some_and(|entry| entry.calls > 0)
+/// How many calls of this process have a request in common: the same call was made again. Each counts from before it is filed
+/// until it starts or goes, also while it is awake and the table above has forgotten it.
+static SHARED: LazyLock<Mutex<FxHashMap<RequestId, u32>>> = LazyLock::new(Mutex::default);
+
+/// Counts a call that may have its request in common with others.
+pub(crate) fn share(id: RequestId) {
+    *shared().entry(id).or_default() += 1;
+}
+
+/// Takes a call back out, and says whether it was the last one.
+pub(crate) fn unshare(id: RequestId) -> bool {
+    let mut shared = shared();
+    match shared.get_mut(&id) {
+        Some(calls) if *calls > 1 => {
+            *calls -= 1;
+            false
+        }
+        _ => {
+            shared.remove(&id);
+            true
+        }
+    }
+}
+
+/// Says whether there is a call that has this request in common with others.
+pub(crate) fn is_shared(id: RequestId) -> bool {
+    shared().contains_key(&id)
+}
+
+fn shared() -> MutexGuard<'static, FxHashMap<RequestId, u32>> {
+    // Nothing under the lock can panic half-way.
+    SHARED.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Says whether anybody of this process waits for the request.

@@ -142,7 +142,7 @@ async fn two_gates_share_one_store() {
 
 /// Suspends once before and once after each operation.
 #[derive(Debug)]
-struct Slow(MemoryStore);
+pub(crate) struct Slow(pub(crate) MemoryStore);
 impl Slow {
     async fn slowly<T>(&self, work: impl Future<Output = T>) -> T {
         tokio::task::yield_now().await;

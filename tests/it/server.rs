@@ -48,7 +48,7 @@ async fn served_by(settings: impl FnOnce(Server) -> Server) -> Served {
 }
 
 /// Serves this gate.
-async fn served_at(gate: ApprovalGate) -> Served {
+pub(crate) async fn served_at(gate: ApprovalGate) -> Served {
     let (served, serving) = bound_at(gate).await;
     tokio::spawn(serving.serve());
     served

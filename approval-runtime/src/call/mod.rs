@@ -24,7 +24,7 @@ pub use self::resume::{Recovery, ResumeError};
 use self::running::Approving;
 pub use self::running::{Captured, Gated, Keep, Kept, NotKept, Recorded, Returns, Running};
 use self::start::{Approved, What};
-use self::waiting::{file, wait_for};
+use self::waiting::{NotApproved, Waiting, file, wait_for};
 use crate::agent::Agent;
 use crate::arguments::{Decoder, Hidden};
 use crate::boxed::BoxFuture;
@@ -235,9 +235,19 @@ impl Asked {
                 }
             }),
             Judgement::Ask => {
-                let (id, filing) = (asking.id, file(&gate, asking));
+                let waits = if asking.key.is_some() { Waiting::sharing } else { Waiting::alone };
+                let (mut id, mut filing) = (asking.id, file(&gate, asking));
                 Box::pin(async move {
-                    let (waiting, request) = wait_for(gate, id, filing, check, cancel.as_mut()).await?;
+                    let (waiting, request) = loop {
+                        match wait_for(waits(gate.clone(), id), filing, check.clone(), cancel.as_mut()).await {
+                            Ok(approved) => break approved,
+                            Err(NotApproved::Stopped(stop)) => return Err(stop),
+                            Err(NotApproved::Withdrawn(request)) => {
+                                let asking = Asking::anew(&request);
+                                (id, filing) = (asking.id, file(&gate, asking));
+                            }
+                        }
+                    };
                     let what = What::ByPeople { waiting, request };
                     Ok(Box::new(Approved { what, hidden, cancel, annotated, by_name: None }))
                 })

@@ -36,7 +36,8 @@ pub(super) enum What {
 impl Approved {
     /// Makes an approved call of a request that was approved in an earlier call.
     pub(super) fn resumed(gate: ApprovalGate, request: ApprovalRequest) -> Self {
-        let waiting = Waiting { gate, id: request.id(), withdraws: false };
+        let mut waiting = Waiting::alone(gate, request.id());
+        waiting.withdraws = false;
         Self { what: What::ByPeople { waiting, request }, hidden: None, cancel: None, annotated: true, by_name: None }
     }
 

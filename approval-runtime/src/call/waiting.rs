@@ -23,12 +23,15 @@ pub(super) struct Waiting {
     pub(super) gate: ApprovalGate,
     pub(super) id: RequestId,
     pub(super) withdraws: bool,
+    /// The same call may be made again, and wait for the same request.
+    shares: bool,
 }
 
 impl Drop for Waiting {
     fn drop(&mut self) {
-        // Where another call waits for the same request, it is still wanted.
-        if self.withdraws && !self.gate.is_shutting_down() && !wait::is_awaited(self.id) {
+        // Where another call has the same request, it is still wanted.
+        let is_last = (self.shares || self.withdraws) && self.goes();
+        if self.withdraws && is_last && !self.gate.is_shutting_down() {
             let (gate, id) = (self.gate.clone(), self.id);
             in_background(async move {
                 // Too late to withdraw is fine: somebody decided otherwise, or the request was never written.
@@ -45,6 +48,28 @@ pub(super) fn in_background(write: impl Future<Output = ()> + Send + 'static) {
         && let Ok(runtime) = Handle::try_current()
     {
         runtime.spawn(write);
+    }
+}
+
+/// Why a call that waited may not start.
+pub(super) enum NotApproved {
+    Stopped(Stop),
+    /// The same call, made before, went away and took the request with it. This one is still wanted.
+    Withdrawn(ApprovalRequest),
+}
+
+impl<S: Into<Stop>> From<S> for NotApproved {
+    fn from(stop: S) -> Self {
+        Self::Stopped(stop.into())
+    }
+}
+
+impl NotApproved {
+    fn into_stop(self) -> Stop {
+        match self {
+            Self::Stopped(stop) => stop,
+            Self::Withdrawn(request) => Stop::of(&request),
+        }
     }
 }
 
@@ -67,7 +92,8 @@ pub(super) async fn wait_again(
     check: Check,
     cancel: Option<&mut BoxFuture<'static, ()>>,
 ) -> Result<(Waiting, ApprovalRequest), Stop> {
-    wait_for(gate, id, Box::pin(ready(Ok(Opened::Before(id)))), check, cancel).await
+    let there = Box::pin(ready(Ok(Opened::Before(id))));
+    wait_for(Waiting::sharing(gate, id), there, check, cancel).await.map_err(NotApproved::into_stop)
 }
 
 /// Says why a call does not run that a rule forbids by now, and that was made before.
@@ -81,23 +107,19 @@ pub(super) async fn denied_again(gate: &ApprovalGate, tool: &str, id: RequestId,
 
 /// Files the request and waits until it is approved. What is seldom needed meanwhile is boxed: many calls wait at once.
 pub(super) async fn wait_for(
-    gate: ApprovalGate,
-    id: RequestId,
+    mut waiting: Waiting,
     filing: BoxFuture<'static, Result<Opened, Refusal>>,
     check: Check,
     mut cancel: Option<&mut BoxFuture<'static, ()>>,
-) -> Result<(Waiting, ApprovalRequest), Stop> {
-    let mut waiting = Waiting { gate, id, withdraws: true };
-    // Left first, so that whether others wait is known when the request is withdrawn.
-    let mut waiter = Waiter::register(id, check.clone());
+) -> Result<(Waiting, ApprovalRequest), NotApproved> {
+    let mut wanted = waiting.shares;
+    let mut waiter = Waiter::register(waiting.id, check.clone());
     let mut request = match filing.await {
         Ok(Opened::New(request)) => request,
         Ok(Opened::Before(id)) => {
-            waiting.id = id;
-            waiting.withdraws = false;
+            waiting.turns_to(id);
             waiter = Waiter::register(id, check.clone());
             let request = Box::pin(waiting.attach()).await?;
-            waiting.withdraws = true;
             if request.status() == ApprovalStatus::Approved {
                 return Ok((waiting, request));
             }
@@ -138,7 +160,7 @@ pub(super) async fn wait_for(
                 }
             }
             Woken::CancelledByCaller => {
-                cancel = None;
+                (cancel, wanted) = (None, false);
                 let event = Event::Withdraw { waiter: waiting.gate.instance() };
                 Box::pin(waiting.settle(&request, event)).await?
             }
@@ -166,7 +188,8 @@ pub(super) async fn wait_for(
             ApprovalStatus::Approved => return Ok((waiting, request)),
             _ => {
                 waiting.withdraws = false;
-                return Err(Stop::of(&request));
+                let withdrawn = wanted && request.is_withdrawn();
+                return Err(if withdrawn { NotApproved::Withdrawn(request) } else { Stop::of(&request).into() });
             }
         }
     }
@@ -181,12 +204,36 @@ fn until(now: DateTime<Utc>, then: DateTime<Utc>) -> Duration {
 }
 
 impl Waiting {
+    /// Begins to wait for a request that this call makes and no other can have.
+    pub(super) const fn alone(gate: ApprovalGate, id: RequestId) -> Self {
+        Self { gate, id, withdraws: true, shares: false }
+    }
+
+    /// Begins to wait for a request that the same call may have, made again.
+    pub(super) fn sharing(gate: ApprovalGate, id: RequestId) -> Self {
+        wait::share(id);
+        Self { gate, id, withdraws: true, shares: true }
+    }
+
+    /// Turns to the request that the same call made before.
+    fn turns_to(&mut self, id: RequestId) {
+        wait::share(id);
+        self.goes();
+        (self.id, self.shares) = (id, true);
+    }
+
+    /// No longer wants the request, and says whether no other call of this process does.
+    fn goes(&mut self) -> bool {
+        if std::mem::take(&mut self.shares) { wait::unshare(self.id) } else { !wait::is_shared(self.id) }
+    }
+
     /// Waits for a request that was there before the call: it is pending then, or approved and not started.
-    async fn attach(&self) -> Result<ApprovalRequest, Stop> {
+    async fn attach(&self) -> Result<ApprovalRequest, NotApproved> {
         let (gate, id) = (&self.gate, self.id);
         match gate.advance(id, None, &Event::Attach { waiter: gate.instance() }).await {
             Ok(request) | Err(NotApplied::Conflict(Conflict::Repeated, request)) => Ok(request),
-            Err(NotApplied::Conflict(_, request)) => Err(Stop::of(&request)),
+            Err(NotApplied::Conflict(_, request)) if request.is_withdrawn() => Err(NotApproved::Withdrawn(request)),
+            Err(NotApplied::Conflict(_, request)) => Err(Stop::of(&request).into()),
             Err(NotApplied::NotFound(_)) => {
                 Err(Refusal::Unavailable { tool: "".into(), id: Some(id), source: Arc::new(Gone) }.into())
             }
@@ -198,12 +245,12 @@ impl Waiting {
 
     /// Stops waiting; the request lives on, and the record says that nobody waits.
     async fn leave(&mut self, request: &ApprovalRequest) {
-        self.withdraws = false;
-        if !wait::is_awaited(self.id) {
-            // If that cannot be written, the gate is found to be gone one day.
+        if self.goes() {
+            // Until it is written, dropping the call withdraws the request. If it cannot be, the gate is found to be gone one day.
             let leave = Event::Leave { waiter: self.gate.instance() };
             let _ = self.gate.advance(self.id, Some(request.clone()), &leave).await;
         }
+        self.withdraws = false;
         watch(&self.gate, self.id);
     }
 

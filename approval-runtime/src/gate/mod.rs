@@ -309,6 +309,23 @@ pub(crate) struct Asking {
     pub(crate) key: Option<Box<Digest>>,
 }
 
+impl Asking {
+    /// Asks anew what was asked with a request.
+    pub(crate) fn anew(request: &ApprovalRequest) -> Self {
+        let Ask { tool, arguments, agent, call_id, reason, policy_version, key, .. } = request.ask();
+        Self {
+            id: RequestId::random(),
+            tool: tool.clone(),
+            arguments: arguments.clone(),
+            agent: agent.clone(),
+            call_id: call_id.clone(),
+            reason: reason.clone(),
+            policy_version: *policy_version,
+            key: key.clone(),
+        }
+    }
+}
+
 /// What the path of a call needs.
 impl ApprovalGate {
     pub(crate) fn is_shutting_down(&self) -> bool {

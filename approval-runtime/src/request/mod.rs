@@ -187,7 +187,7 @@ impl ApprovalRequest {
     /// A request that was withdrawn because its caller went away stands in nobody's way.
     #[must_use]
     pub fn idempotency_key(&self) -> Option<Digest> {
-        self.ask.key.as_deref().copied().filter(|_| !self.state.withdrawn)
+        self.ask.key.as_deref().copied().filter(|_| !self.is_withdrawn())
     }
 
     /// Says whether nothing more can happen to the request. One whose outcome nobody knows has not ended.
@@ -237,6 +237,11 @@ impl ApprovalRequest {
     #[must_use]
     pub fn is_waited_for(&self) -> bool {
         self.state.waiter.is_some()
+    }
+
+    /// Says whether its caller went away, or no longer wanted it.
+    pub(crate) fn is_withdrawn(&self) -> bool {
+        self.state.withdrawn
     }
 
     pub(crate) fn ask(&self) -> &Ask {
