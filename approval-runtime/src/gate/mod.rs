@@ -91,7 +91,7 @@ struct Inner {
     /// Made known to those who share the store.
     known: OnceCell<()>,
     /// Where the store is shared.
-    driver: Option<Driver>,
+    driver: OnceLock<Driver>,
     #[cfg(feature = "testing")]
     observer: Option<Arc<dyn Observer>>,
 }

@@ -142,7 +142,7 @@ impl ApprovalGate {
 /// What the driver does, and what whoever recovers does first.
 impl ApprovalGate {
     pub(crate) fn has_driver(&self) -> bool {
-        self.inner.driver.is_some()
+        self.inner.driver.get().is_some()
     }
 
     /// Returns the fingerprint of the tool that would run here for a request of this tool.
