@@ -151,7 +151,7 @@ impl ApprovalGate {
     }
 
     /// Makes this gate known, before it holds anything: what a gate holds that nobody knows of would never be settled.
-    pub(super) async fn make_known(&self) -> Result<(), StoreError> {
+    pub(crate) async fn make_known(&self) -> Result<(), StoreError> {
         if !self.has_driver() {
             return Ok(());
         }
