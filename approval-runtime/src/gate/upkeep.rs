@@ -218,10 +218,15 @@ impl ApprovalGate {
         let now = self.now().await?;
         for row in rows {
             let Ok(gate) = row.key.parse::<Uuid>() else { continue };
-            if gate == self.instance() || Process::of(&row.value).is_some_and(|process| !process.is_gone(now.time)) {
+            let process = Process::of(&row.value);
+            if gate == self.instance() || process.as_ref().is_some_and(|process| !process.is_gone(now.time)) {
                 continue;
             }
             self.settle_lost_gate(gate).await?;
+            // One that was only paused goes on, and may start what somebody has to find when it then dies.
+            if process.is_some_and(|process| process.may_return(now.time)) {
+                continue;
+            }
             let gone = Write::Put {
                 namespace: self.inner.namespace.as_ref().into(),
                 space: Space::Process,
