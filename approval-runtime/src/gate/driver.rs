@@ -123,7 +123,10 @@ impl ApprovalGate {
             return Ok(());
         }
         let now = self.now().await?;
-        self.inner.store.commit(&[self.process_row(Some(&Process::alive(now.time)))]).await
+        failpoint!("before_beat");
+        self.inner.store.commit(&[self.process_row(Some(&Process::alive(now.time)))]).await?;
+        failpoint!("after_beat");
+        Ok(())
     }
 
     pub(super) fn process_row(&self, process: Option<&Process>) -> Write {

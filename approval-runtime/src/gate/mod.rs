@@ -380,8 +380,10 @@ impl ApprovalGate {
             let Change { state, guard, transition } = open(&ask, verdict.clone(), now);
             let request = ApprovalRequest::new(Arc::clone(&ask), state);
             let write = [Write::Insert { request: request.clone(), guard, max_pending: self.inner.max_pending }];
+            failpoint!(before transition.map_or("", Transition::as_str));
             let error = match self.inner.store.commit(&write).await {
                 Ok(()) => {
+                    failpoint!(after transition.map_or("", Transition::as_str));
                     transition.into_iter().for_each(|transition| self.announce(transition, &request));
                     return Ok(Opened::New(request));
                 }
@@ -430,8 +432,10 @@ impl ApprovalGate {
             };
             let request = request.with(state);
             let write = [Write::Update { request, guard }];
+            failpoint!(before crate::failpoint::name(event));
             match self.inner.store.commit(&write).await {
                 Ok(()) => {
+                    failpoint!(after crate::failpoint::name(event));
                     let [Write::Update { request, .. }] = write else { return Err(NotApplied::NotFound(id)) };
                     transition.into_iter().for_each(|transition| self.announce(transition, &request));
                     return Ok(request);
@@ -447,8 +451,12 @@ impl ApprovalGate {
     async fn refused(&self, request: &ApprovalRequest, event: &Event, conflict: Conflict, now: Moment) -> bool {
         let Some(Change { state, guard, .. }) = refuse(request, event, conflict, now) else { return true };
         let write = [Write::Update { request: request.with(state), guard }];
+        failpoint!("before_refused");
         match self.inner.store.commit(&write).await {
-            Ok(()) => true,
+            Ok(()) => {
+                failpoint!("after_refused");
+                true
+            }
             Err(StoreError::Stale { .. }) => false,
             Err(error) => {
                 tracing::error!(request = %request.id(), %error, "a refused attempt could not be written down");
