@@ -100,6 +100,9 @@
 //!
 //! A tokio runtime with its timer enabled, of any kind, wherever gated calls are awaited.
 
+#[macro_use]
+mod failpoint;
+
 pub mod agent;
 pub mod arguments;
 pub mod audit;

@@ -164,3 +164,25 @@ async fn edit_of_unattended_call_is_checked() {
     gate.decide(request.id(), edit(json!({"to": "e", "cents": 1}))).await.unwrap();
     assert_eq!(gate.resume(request.id()).await.unwrap(), json!("1 to e by nobody"));
 }
+
+#[requires_approval(name = "resume.trips", resumable)]
+async fn trips(over: String) -> Result<String, Refusal> {
+    panic!("over {over}")
+}
+
+/// F19: of the calls that are recovered, one that panics keeps no other from being finished.
+#[tokio::test(start_paused = true)]
+async fn f19_panic_stops_no_recovery() {
+    let gate = on(&store());
+    let new = NewRequest::new(Tool::named("resume.trips"), json!({"over": "a stone"}));
+    let first = gate.create_request(new).await.unwrap();
+    gate.decide(first.id(), Decision::approve(alice(), first.digest())).await.unwrap();
+    let second = approved(&gate, "f19").await;
+    let recovery = gate.recover().await.unwrap();
+    let ids: Vec<_> = recovery.finished.iter().map(|(id, _)| *id).collect();
+    assert_eq!(ids, [first.id(), second.id()]);
+    let error = recovery.finished[0].1.as_ref().unwrap_err();
+    assert!(error.to_string().contains("it panicked"), "{error}");
+    assert!(recovery.finished[1].1.is_ok());
+    assert_eq!(gate.get_request(first.id()).await.unwrap().execution().state, ExecutionState::Failed);
+}

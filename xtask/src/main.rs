@@ -3,6 +3,7 @@
 mod bench;
 mod build;
 mod command;
+mod crash;
 mod ecosystem;
 mod look_alikes;
 mod release;
@@ -17,6 +18,8 @@ Usage: cargo xtask <command>
 
   test [step ..]     everything CI runs, or only the steps named
   bench [figure ..]  the figures of the README, or only those named
+  crash [kills] [--seed N]
+                     kills programs that use the gate, 10,000 times, and compares what is left
   ecosystem          the attribute in rmcp, rig, adk-rust and swiftide: tests/ecosystem
   look-alikes        writes the table of the characters that look like ASCII anew
   bless              writes the expected .stderr of every tests/ui/fail case anew; read the diff
@@ -30,6 +33,7 @@ fn main() -> ExitCode {
     let passed = match command.as_deref() {
         Some("test") => test::run(&rest),
         Some("bench") => bench::run(&rest),
+        Some("crash") => crash::run(&rest),
         Some("ecosystem") => ecosystem::run(),
         Some("look-alikes") => look_alikes::write(),
         Some("bless") => bless(),

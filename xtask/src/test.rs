@@ -7,7 +7,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use crate::command::{cargo, passes, root};
-use crate::{ecosystem, release, tools};
+use crate::{crash, ecosystem, release, tools};
 
 struct Step {
     name: &'static str,
@@ -27,6 +27,11 @@ const STEPS: &[Step] = &[
     Step { name: "typos", about: "spelling, where python3 has pip", run: typos },
     Step { name: "clippy", about: "no warning, with all features and with each alone", run: || all(clippy()) },
     Step { name: "tests", about: "unit, integration, compile-fail and doc tests; the examples build", run: || all([tests()]) },
+    Step {
+        name: "crash",
+        about: "programs killed at every place where they write lose nothing, run nothing twice, and leave nothing stuck",
+        run: crash,
+    },
     Step {
         name: "unified",
         about: "the tests again, with what other crates may turn on in serde_json",
@@ -122,6 +127,7 @@ fn clippy() -> Vec<Command> {
     let deny = ["--all-targets", "--", "--deny", "warnings"];
     let all = with_features(cargo(["clippy", "--workspace"]), MEMBERS);
     let mut commands = vec![with_args(all, deny)];
+    commands.push(cargo(["clippy"].iter().chain(&crash::PACKAGE).chain(&deny)));
     for package in LIBRARIES {
         let features = features(package);
         if features.is_empty() {
@@ -135,6 +141,15 @@ fn clippy() -> Vec<Command> {
         }
     }
     commands
+}
+
+/// Enough kills to come to every place several times; `cargo xtask crash` makes more.
+fn crash() -> Outcome {
+    if cfg!(unix) {
+        all([crash::command(&["300"])])
+    } else {
+        Outcome::Skipped("it kills with SIGKILL, which this system has not".into())
+    }
 }
 
 /// All features of the libraries, but `serde_json` as they alone would have it.
@@ -196,7 +211,7 @@ fn with_args<'a>(mut command: Command, args: impl IntoIterator<Item = &'a str>) 
     command
 }
 
-/// The features a package's manifest names, without `default` and those of [`ecosystem::FEATURES`].
+/// The features a package's manifest names, without `default`, private ones (`_…`) and those of [`ecosystem::FEATURES`].
 fn features(package: &str) -> BTreeSet<String> {
     let folder = if package == "approval-tests" { "tests" } else { package };
     let path = root().join(folder).join("Cargo.toml");
@@ -214,7 +229,7 @@ fn feature_names(manifest: &str) -> BTreeSet<String> {
         .take_while(|line| !line.starts_with('['))
         .filter_map(|line| line.split_once(" = ["))
         .map(|(name, _)| name.to_owned())
-        .filter(|name| name != "default" && !name.starts_with('#'))
+        .filter(|name| name != "default" && !name.starts_with(['#', '_']))
         .collect()
 }
 
@@ -225,7 +240,7 @@ mod tests {
     #[test]
     fn manifest_gives_its_features() {
         let manifest = "[package]\nname = \"x\"\n[features]\ndefault = [\"macros\"]\n# Why = [\n\
-                        macros = [\"dep:y\"]\nsqlite = []\n\n[dependencies]\ny = [\"no\"]\n";
+                        macros = [\"dep:y\"]\nsqlite = []\n_private = []\n\n[dependencies]\ny = [\"no\"]\n";
         assert_eq!(Vec::from_iter(feature_names(manifest)), ["macros", "sqlite"]);
         assert!(features("approval-runtime").contains("macros"));
     }

@@ -1,6 +1,10 @@
 //! Calls that are finished by another process than the one that made them.
 
+use std::future::{Future, poll_fn};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 
 use serde_json::Value;
 
@@ -125,6 +129,7 @@ impl ApprovalGate {
     ///
     /// At start-up it finishes what an earlier process left approved. What is approved later wants it again: call it from time to
     /// time, or [`resume`](Self::resume) what [`events`](Self::events) say was approved. A call whose own process lives is left to it.
+    /// A body that panics is recorded as failed, as everywhere, and the others are still finished.
     ///
     /// # Errors
     /// [`DecideError::Unavailable`] where the store cannot be read. What became of each call is in the [`Recovery`].
@@ -140,15 +145,28 @@ impl ApprovalGate {
             let Some(last) = approved.last().map(Cursor::of) else { return Ok(recovery) };
             after = Some(last);
             for request in approved.into_iter().filter(|request| !request.is_waited_for()) {
-                match self.resume(request.id()).await {
-                    Err(ResumeError::NotResumable { id, .. } | ResumeError::Unrunnable { id, .. }) => {
+                match caught(self.resume(request.id())).await {
+                    Some(Err(ResumeError::NotResumable { id, .. } | ResumeError::Unrunnable { id, .. })) => {
                         recovery.unrunnable.push(id);
                     }
-                    returned => recovery.finished.push((request.id(), returned)),
+                    returned => {
+                        let panicked = || CallError::Failed { tool: request.tool_name().into(), message: "it panicked".into() };
+                        recovery.finished.push((request.id(), returned.unwrap_or_else(|| Err(panicked().into()))));
+                    }
                 }
             }
         }
     }
+}
+
+/// Returns nothing where the future panics.
+async fn caught<T>(future: impl Future<Output = T>) -> Option<T> {
+    let mut future = pin!(future);
+    poll_fn(|context| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context))) {
+        Ok(polled) => polled.map(Some),
+        Err(_) => Poll::Ready(None),
+    })
+    .await
 }
 
 /// Returns what a call came to that ran, or did not.

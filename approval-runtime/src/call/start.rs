@@ -159,6 +159,10 @@ impl Waiting {
         let (digest, fingerprint) = (request.digest(), gate.fingerprint(request.tool()));
         let denied = denied(&gate, &request);
         let (claim_id, holder) = (Uuid::new_v4(), gate.instance());
+        // A process that resumes has opened nothing so far.
+        if let Err(error) = gate.make_known().await {
+            return Err(self.unavailable(&request, Arc::new(error)).into());
+        }
         // Counted first, looked at then: a shutdown that does not wait for this body is seen here.
         let running = RunningBody::start(gate.clone());
         if gate.is_shutting_down() {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io::IsTerminal;
 use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, OnceLock};
 
 use tokio::sync::OnceCell;
 use uuid::Uuid;
@@ -233,14 +233,8 @@ impl ApprovalGateBuilder {
             .map_err(BuildError::Thread)?;
         let store = self.store.unwrap_or_else(|| Arc::new(MemoryStore::new()));
         let namespace = self.namespace;
-        let mut failed = None;
-        let make = |weak: &Weak<Inner>| Inner {
-            driver: match store.is_shared() {
-                true => {
-                    Driver::start(weak, Arc::clone(&store), Arc::clone(&namespace)).map_err(|error| failed = Some(error)).ok()
-                }
-                false => None,
-            },
+        let inner = Arc::new(Inner {
+            driver: OnceLock::new(),
             store,
             namespace,
             policy,
@@ -258,12 +252,13 @@ impl ApprovalGateBuilder {
             known: OnceCell::new(),
             #[cfg(feature = "testing")]
             observer: self.observer,
-        };
-        let inner = Arc::new_cyclic(make);
-        match failed {
-            None => Ok(ApprovalGate { inner }),
-            Some(error) => Err(BuildError::Driver(error)),
+        });
+        if inner.store.is_shared() {
+            let (store, namespace) = (Arc::clone(&inner.store), Arc::clone(&inner.namespace));
+            let driver = Driver::start(&Arc::downgrade(&inner), store, namespace).map_err(BuildError::Driver)?;
+            inner.driver.get_or_init(|| driver);
         }
+        Ok(ApprovalGate { inner })
     }
 
     /// Makes a gate that the test kit watches and replies to, or says why this builder is not for a test.

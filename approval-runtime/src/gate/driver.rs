@@ -37,7 +37,7 @@ impl Drop for Driver {
 }
 
 impl Driver {
-    /// Starts the thread of the gate that is being made of `inner`.
+    /// Starts the thread of a gate. It is made by now: a thread that finds no gate takes it to be gone, and ends.
     pub(super) fn start(inner: &Weak<Inner>, store: Arc<dyn ApprovalStore>, namespace: Arc<str>) -> io::Result<Self> {
         let ends = Arc::new(Notify::new());
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -127,7 +127,10 @@ impl ApprovalGate {
             return Ok(());
         }
         let now = self.now().await?;
-        self.inner.store.commit(&[self.process_row(Some(&Process::alive(now.time)))]).await
+        failpoint!("before_beat");
+        self.inner.store.commit(&[self.process_row(Some(&Process::alive(now.time)))]).await?;
+        failpoint!("after_beat");
+        Ok(())
     }
 
     pub(super) fn process_row(&self, process: Option<&Process>) -> Write {

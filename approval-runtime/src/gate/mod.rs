@@ -91,7 +91,7 @@ struct Inner {
     /// Made known to those who share the store.
     known: OnceCell<()>,
     /// Where the store is shared.
-    driver: Option<Driver>,
+    driver: OnceLock<Driver>,
     #[cfg(feature = "testing")]
     observer: Option<Arc<dyn Observer>>,
 }
@@ -378,8 +378,8 @@ impl ApprovalGate {
         }
         let unavailable = |source| Refusal::Unavailable { tool: name(), id: None, source: Arc::new(source) };
         self.make_known().await.map_err(unavailable)?;
-        let now = self.now().await.map_err(unavailable)?;
-        let ask = Ask {
+        let mut now = self.now().await.map_err(unavailable)?;
+        let mut ask = Arc::new(Ask {
             id,
             namespace: Arc::clone(&self.inner.namespace),
             tool: tool.clone(),
@@ -391,18 +391,34 @@ impl ApprovalGate {
             policy_version,
             incarnation: now.incarnation,
             key,
-        };
-        let Change { state, guard, transition } = open(&ask, verdict, now);
-        let request = ApprovalRequest::new(Arc::new(ask), state);
-        let write = [Write::Insert { request: request.clone(), guard, max_pending: self.inner.max_pending }];
-        match self.inner.store.commit(&write).await {
-            Ok(()) => {}
-            Err(StoreError::AlreadyExists { id }) => return Ok(Opened::Before(id)),
-            Err(StoreError::TooManyPending { limit }) => return Err(Refusal::TooManyPending { tool: name(), limit }),
-            Err(error) => return Err(unavailable(error)),
+        });
+        let mut tries = TRIES;
+        loop {
+            let Change { state, guard, transition } = open(&ask, verdict.clone(), now);
+            let request = ApprovalRequest::new(Arc::clone(&ask), state);
+            let write = [Write::Insert { request: request.clone(), guard, max_pending: self.inner.max_pending }];
+            failpoint!(before transition.map_or("", Transition::as_str));
+            let error = match self.inner.store.commit(&write).await {
+                Ok(()) => {
+                    failpoint!(after transition.map_or("", Transition::as_str));
+                    transition.into_iter().for_each(|transition| self.announce(transition, &request));
+                    return Ok(Opened::New(request));
+                }
+                Err(StoreError::AlreadyExists { id }) => return Ok(Opened::Before(id)),
+                Err(StoreError::TooManyPending { limit }) => return Err(Refusal::TooManyPending { tool: name(), limit }),
+                Err(error) => error,
+            };
+            drop((request, write));
+            tries -= 1;
+            // Another life of the store began meanwhile: the request is made in that one.
+            match Arc::get_mut(&mut ask) {
+                Some(ask) if tries > 0 && matches!(error, StoreError::Stale { .. }) => {
+                    now = self.now().await.map_err(unavailable)?;
+                    (ask.created_at, ask.incarnation) = (now.time, now.incarnation);
+                }
+                _ => return Err(unavailable(error)),
+            }
         }
-        transition.into_iter().for_each(|transition| self.announce(transition, &request));
-        Ok(Opened::New(request))
     }
 
     /// Applies an event, from a record at hand or from the stored one, until it is written or the lifecycle says no.
@@ -433,8 +449,10 @@ impl ApprovalGate {
             };
             let request = request.with(state);
             let write = [Write::Update { request, guard }];
+            failpoint!(before crate::failpoint::name(event));
             match self.inner.store.commit(&write).await {
                 Ok(()) => {
+                    failpoint!(after crate::failpoint::name(event));
                     let [Write::Update { request, .. }] = write else { return Err(NotApplied::NotFound(id)) };
                     transition.into_iter().for_each(|transition| self.announce(transition, &request));
                     return Ok(request);
@@ -450,8 +468,12 @@ impl ApprovalGate {
     async fn refused(&self, request: &ApprovalRequest, event: &Event, conflict: Conflict, now: Moment) -> bool {
         let Some(Change { state, guard, .. }) = refuse(request, event, conflict, now) else { return true };
         let write = [Write::Update { request: request.with(state), guard }];
+        failpoint!("before_refused");
         match self.inner.store.commit(&write).await {
-            Ok(()) => true,
+            Ok(()) => {
+                failpoint!("after_refused");
+                true
+            }
             Err(StoreError::Stale { .. }) => false,
             Err(error) => {
                 tracing::error!(request = %request.id(), %error, "a refused attempt could not be written down");

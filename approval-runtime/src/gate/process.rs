@@ -13,6 +13,9 @@ pub(super) const HEARTBEAT: Duration = Duration::from_secs(5);
 /// After this long without, it counts as gone. Four heartbeats.
 const LAPSE: TimeDelta = TimeDelta::seconds(20);
 
+/// After this long without, its row goes, too: a machine that sleeps for longer has its programs started anew.
+const FORGOTTEN: TimeDelta = TimeDelta::hours(24);
+
 /// What the row of a gate holds.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Process {
@@ -50,9 +53,21 @@ impl Process {
 
     /// Says whether the gate is gone: it said so, its heart stopped, or its process is not on this machine, where it was.
     pub(super) fn is_gone(&self, now: DateTime<Utc>) -> bool {
-        let Some(beat) = self.beat.and_then(DateTime::from_timestamp_micros) else { return true };
+        self.is_silent(now, LAPSE) || self.has_died()
+    }
+
+    /// Says whether a gate that is gone may be one that was paused and goes on.
+    pub(super) fn may_return(&self, now: DateTime<Utc>) -> bool {
+        !self.is_silent(now, FORGOTTEN) && !self.has_died()
+    }
+
+    fn is_silent(&self, now: DateTime<Utc>, time: TimeDelta) -> bool {
+        self.beat.and_then(DateTime::from_timestamp_micros).is_none_or(|beat| now - beat >= time)
+    }
+
+    fn has_died(&self) -> bool {
         let is_here = self.place.is_some() && self.place == *PLACE;
-        now - beat >= LAPSE || is_here && self.began.is_some() && began(self.pid) != self.began
+        is_here && self.began.is_some() && began(self.pid) != self.began
     }
 }
 
@@ -83,7 +98,8 @@ mod tests {
         let process = Process::alive(now);
         assert!(!process.is_gone(now + TimeDelta::seconds(19)));
         assert!(process.is_gone(now + TimeDelta::seconds(20)));
-        assert!(Process::ended().is_gone(now));
+        assert!(process.may_return(now + TimeDelta::hours(23)) && !process.may_return(now + TimeDelta::hours(24)));
+        assert!(Process::ended().is_gone(now) && !Process::ended().may_return(now));
         assert_eq!(Process::of(&process.to_json()), Some(process));
     }
 
@@ -96,7 +112,7 @@ mod tests {
         assert!(!process.is_gone(now));
         child.kill().unwrap();
         child.wait().unwrap();
-        assert!(process.is_gone(now));
+        assert!(process.is_gone(now) && !process.may_return(now));
         let elsewhere = Process { place: Some("another machine".into()), ..process };
         assert!(!elsewhere.is_gone(now), "its pid says nothing here");
     }

@@ -90,11 +90,13 @@ impl ApprovalGate {
     /// A dropped future has begun the new life or not; beginning it twice does no harm.
     pub async fn new_incarnation(&self) -> Result<u64, DecideError> {
         let from = self.now().await.map_err(unavailable)?.incarnation;
+        failpoint!("before_new_life");
         match self.inner.store.commit(&[Write::NewIncarnation { from }]).await {
             // Somebody else began one at the same time.
             Ok(()) | Err(StoreError::RowStale { .. }) => {}
             Err(error) => return Err(unavailable(error)),
         }
+        failpoint!("after_new_life");
         self.settle_due().await.map_err(unavailable)?;
         Ok(self.now().await.map_err(unavailable)?.incarnation)
     }
@@ -131,8 +133,12 @@ impl ApprovalGate {
     /// Removes a record, and says whether it did: somebody else may have, or it may have changed.
     async fn remove(&self, request: &ApprovalRequest, now: Moment) -> Result<bool, StoreError> {
         let Ok(Change { state, guard, .. }) = apply(request, &Event::Remove, now) else { return Ok(false) };
+        failpoint!("before_remove");
         match self.inner.store.commit(&[Write::Remove { request: request.with(state), guard }]).await {
-            Ok(()) => Ok(true),
+            Ok(()) => {
+                failpoint!("after_remove");
+                Ok(true)
+            }
             Err(StoreError::Stale { .. } | StoreError::NotFound { .. }) => Ok(false),
             Err(error) => Err(error),
         }
@@ -142,7 +148,7 @@ impl ApprovalGate {
 /// What the driver does, and what whoever recovers does first.
 impl ApprovalGate {
     pub(crate) fn has_driver(&self) -> bool {
-        self.inner.driver.is_some()
+        self.inner.driver.get().is_some()
     }
 
     /// Returns the fingerprint of the tool that would run here for a request of this tool.
@@ -151,7 +157,7 @@ impl ApprovalGate {
     }
 
     /// Makes this gate known, before it holds anything: what a gate holds that nobody knows of would never be settled.
-    pub(super) async fn make_known(&self) -> Result<(), StoreError> {
+    pub(crate) async fn make_known(&self) -> Result<(), StoreError> {
         if !self.has_driver() {
             return Ok(());
         }
@@ -162,7 +168,10 @@ impl ApprovalGate {
         let now = self.now().await?;
         let mut writes = vec![self.process_row(Some(&Process::alive(now.time)))];
         writes.extend(self.tools().map(|tool| self.tool_row(tool, now)));
-        self.inner.store.commit(&writes).await
+        failpoint!("before_introduce");
+        self.inner.store.commit(&writes).await?;
+        failpoint!("after_introduce");
+        Ok(())
     }
 
     /// Returns the row of a tool: what a deployment has, for whoever looks at it from elsewhere.
@@ -246,10 +255,15 @@ impl ApprovalGate {
         let now = self.now().await?;
         for row in rows {
             let Ok(gate) = row.key.parse::<Uuid>() else { continue };
-            if gate == self.instance() || Process::of(&row.value).is_some_and(|process| !process.is_gone(now.time)) {
+            let process = Process::of(&row.value);
+            if gate == self.instance() || process.as_ref().is_some_and(|process| !process.is_gone(now.time)) {
                 continue;
             }
             self.settle_lost_gate(gate).await?;
+            // One that was only paused goes on, and may start what somebody has to find when it then dies.
+            if process.is_some_and(|process| process.may_return(now.time)) {
+                continue;
+            }
             let gone = Write::Put {
                 namespace: self.inner.namespace.as_ref().into(),
                 space: Space::Process,
@@ -257,6 +271,8 @@ impl ApprovalGate {
                 value: None,
                 expect: Expect::Version(row.version),
             };
+            // Its calls are settled, and its row is still there.
+            failpoint!("before_gone");
             match self.inner.store.commit(&[gone]).await {
                 Ok(()) | Err(StoreError::RowStale { .. }) => {}
                 Err(error) => return Err(error),
@@ -311,6 +327,7 @@ impl ApprovalGate {
     /// Says that this gate ends, so that nobody has to wait until its heart is found to have stopped.
     pub(super) async fn say_ended(&self) {
         if self.inner.known.initialized() {
+            failpoint!("before_ended");
             // If that cannot be written, the heartbeat settles it.
             let _ = self.inner.store.commit(&[self.process_row(Some(&Process::ended()))]).await;
         }

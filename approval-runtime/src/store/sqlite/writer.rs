@@ -167,6 +167,7 @@ impl Work {
             clock.see(life);
             clock.micros()
         };
+        failpoint!("sqlite_before_begin");
         // Whoever holds the lock, holds it for each of them.
         let group = Group::begin(connection, &mut self.memory, feed.origin(), now);
         let mut group = group.map_err(|error| Undone::Unknown(error.into()))?;
@@ -182,7 +183,9 @@ impl Work {
             connection.execute_batch("ROLLBACK").map_err(|error| Undone::Failed(error.into()))?;
             return Ok(told);
         }
+        failpoint!("sqlite_before_commit");
         group.end().map_err(|error| Undone::Unknown(error.into()))?;
+        failpoint!("sqlite_after_commit");
         clock.see(group.life());
         feed.wrote(group.first, group.last);
         // A file that was replaced meanwhile has none of it.
@@ -195,7 +198,9 @@ impl Work {
         if let Some(connection) = &self.connection
             && self.common.place.check().is_ok()
         {
+            failpoint!("sqlite_before_checkpoint");
             let _ = connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", (), |_| Ok(()));
+            failpoint!("sqlite_after_checkpoint");
         }
     }
 }
