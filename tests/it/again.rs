@@ -305,7 +305,8 @@ async fn taken_up_call_is_told_again() {
         .unwrap();
     let review = async {
         loop {
-            if let Some(id) = told.lock().unwrap().first().copied() {
+            let first = told.lock().unwrap().first().copied();
+            if let Some(id) = first {
                 let request = second.get_request(id).await.unwrap();
                 return second.decide(id, Decision::approve(alice(), request.digest())).await.unwrap();
             }

@@ -165,7 +165,7 @@ async fn i14_late_holder_is_heard() {
         store.commit(&[put]).await.unwrap();
         watches.recover().await.unwrap();
         let found = watches.get_indeterminate().await.unwrap();
-        assert_eq!(found.iter().map(|request| request.id()).collect::<Vec<_>>(), [request.id()]);
+        assert_eq!(found.iter().map(approval_runtime::ApprovalRequest::id).collect::<Vec<_>>(), [request.id()]);
         release.send(()).expect("the body waits");
         request.id()
     };

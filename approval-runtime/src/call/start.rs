@@ -27,7 +27,7 @@ pub(super) struct Approved {
     pub(super) by_name: Option<Arc<ByName>>,
 }
 
-#[expect(clippy::large_enum_variant, reason = "it lives in a box of its own, for a moment")]
+#[allow(clippy::large_enum_variant, reason = "it lives in a box of its own, for a moment")]
 pub(super) enum What {
     ByRule { gate: ApprovalGate, asking: Asking, rule: Arc<str>, decoder: Option<Decoder>, check: Check },
     ByPeople { waiting: Waiting, request: ApprovalRequest },

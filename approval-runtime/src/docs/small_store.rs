@@ -101,10 +101,7 @@ impl Data {
                 return Err(StoreError::RowStale { space: Space::Counter, key: "incarnation".into() });
             }
             // What a later version of the library writes must not get lost.
-            _ => {
-                let source = "this store does not know such writes".into();
-                return Err(StoreError::Backend { store: "small", verb: "commit", source });
-            }
+            _ => return Err(StoreError::Unsupported { store: "small" }),
         }
         Ok(())
     }

@@ -94,6 +94,12 @@ pub enum StoreError {
         /// How that shows.
         why: &'static str,
     },
+    /// The store does not know this kind of write: it was made for an earlier version of this library.
+    #[error("the {store} store does not know this kind of write\nhelp: use its newer version")]
+    Unsupported {
+        /// Which store.
+        store: &'static str,
+    },
     /// It has been shut.
     #[error("the {store} store has been shut")]
     Closed {

@@ -27,13 +27,17 @@ use crate::request::{ApprovalRequest, Moment, RequestId};
 /// The contract, which the public suite (feature `conformance`) tests:
 ///
 /// - [`commit`](Self::commit) writes all of its writes or none, checks each one's precondition in the same step, guards on the
-///   store's own clock, and is durable (as far as the store is) when it returns.
+///   store's own clock, and is durable (as far as the store is) when it returns. Preconditions are about what was there before
+///   the commit; only the limit of pending requests counts those that the commit itself adds, and those whose deadline has passed
+///   until that is written. A kind of [`Write`] that a store does not know refuses the commit:
+///   [`StoreError::Unsupported`].
 /// - With each write to a request it keeps that version's [`audit_row`](ApprovalRequest::audit_row), in the same step.
-/// - [`now`](Self::now) never decreases, over restarts too.
+/// - [`now`](Self::now) never decreases, over all handles and over restarts. Its incarnation may be a second behind; writes are
+///   checked against the present one at once.
 /// - Reads show what was committed. Deadlines that have passed count in [`query`](Self::query), written or not; whoever reads a
 ///   request projects them.
 /// - A record that cannot be read is told as such, and harms no other.
-/// - Namespaces do not meet.
+/// - Namespaces do not meet. An id is one request's; a store may refuse one that another namespace has.
 ///
 /// None of its futures needs more of the runtime than that somebody polls them, unless the store says so.
 pub trait ApprovalStore: fmt::Debug + Send + Sync + 'static {

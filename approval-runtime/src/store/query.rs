@@ -18,6 +18,7 @@ pub struct Query {
     pub which: Which,
     /// The moment that requests are judged at. One whose deadline has passed by then counts as timed out, an approval that was
     /// not used in its time as expired, and either as expired if it is of another incarnation; whether or not that is written.
+    /// The incarnation is the store's present one.
     pub at: Moment,
     /// In which order.
     pub order: Order,
