@@ -393,9 +393,10 @@ impl Search {
         search
     }
 
-    /// Takes every step from every world, until none is new or the property is found broken.
+    /// Takes every step from every world, until none is new or the property is found broken; without one, any.
     fn run(&mut self, until: Option<Property>) {
-        while self.here < self.worlds.len() && until.is_none_or(|property| !self.found.contains_key(&property)) {
+        let broken = |found: &BTreeMap<_, _>| until.map_or(!found.is_empty(), |property| found.contains_key(&property));
+        while self.here < self.worlds.len() && !broken(&self.found) {
             let world = self.worlds[self.here].0;
             if !self.steps(world) {
                 self.check_end(world);
