@@ -109,7 +109,7 @@ pub enum EndedBecause {
     Stale,
     /// The store lost, or may have lost, what was written before.
     Incarnation,
-    /// The approval was not used within [`GRANT_TTL`].
+    /// The approval was not used within [`GRANT_TTL`](super::GRANT_TTL).
     Grant,
     /// What was approved cannot be decoded into the tool's arguments.
     Unrunnable,
