@@ -195,6 +195,9 @@ fn check_step(before: &ApprovalRequest, event: &Event, change: &Change, moment: 
         let ends = to == ApprovalStatus::Expired && after.ended_because() == Some(EndedBecause::Incarnation);
         prop_assert!(from == to && !matches!(event, Event::Vote { .. } | Event::Attach { .. }) || ends, "I31: {:?}", event);
     }
+    if matches!(event, Event::Remove) {
+        prop_assert!(before.has_ended(), "{from}, {} was removed", execution.state);
+    }
     if let (Some(by), Some(at)) = (before.decided_by(), before.decided_at()) {
         prop_assert_eq!((Some(by), Some(at)), (after.decided_by(), after.decided_at()), "I3: the decision changed");
         prop_assert_eq!(before.digest(), after.digest(), "I5: what runs changed after the decision");
