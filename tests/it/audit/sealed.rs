@@ -2,10 +2,11 @@
 
 use std::fs;
 
-use approval_runtime::audit::{Audit, Flaw};
+use approval_runtime::audit::{Audit, Flaw, Report};
 use approval_runtime::store::{Expect, RowQuery, Space, Write};
 use approval_runtime::{ApprovalStore, Checkpoint, CheckpointLog};
 
+use super::store::Tables;
 use super::*;
 
 /// Three checkpoints over some requests, and a row behind the last one.
@@ -163,6 +164,28 @@ async fn i21_eight_sealers_do_not_fork() {
     assert_eq!(sealed, gate.audit().checkpoints(0).await.unwrap(), "each one that was returned is kept, and no other is");
     let report = gate.audit().verify().key(&key()).checkpoints(sealed).run().await.unwrap();
     assert_eq!(report.sealed, report.rows);
+}
+
+/// A sealer that read its rows before this one began, and wrote its checkpoint behind where this one reads by now.
+#[tokio::test(start_paused = true)]
+async fn i21_late_checkpoint_harms_nobody() {
+    let (gate, store) = kept();
+    busy(&gate, 250).await;
+    let tables = Snapshot::of(&gate, &*store).await;
+    assert!(tables.rows.len() > 600, "two pages");
+    let slow = Arc::new(Snapshot::new(Tables { rows: tables.rows[..300].to_vec(), ..Tables::default() }));
+    Audit::new(Arc::<Snapshot>::clone(&slow) as _, "default").seal(&key()).await.unwrap().unwrap();
+    let here = Arc::new(Snapshot::new(tables));
+    let audit = Audit::new(Arc::<Snapshot>::clone(&here) as _, "default");
+    let late = move |report: &Report| {
+        if report.rows == 500 {
+            here.tables().checkpoints.clone_from(&slow.tables().checkpoints);
+        }
+    };
+    let report = audit.verify().key(&key()).on_progress(late).run().await.unwrap();
+    assert_eq!((report.checkpoints, report.sealed), (0, 0));
+    let report = audit.verify().key(&key()).run().await.unwrap();
+    assert_eq!((report.checkpoints, report.sealed), (1, 300));
 }
 
 /// F30: while the file cannot be written the chain in the store goes on, and what was not exported is later.

@@ -2,8 +2,9 @@
 
 use std::collections::HashMap;
 
+use approval_runtime::Digest;
 use approval_runtime::audit::{Audit, Flaw};
-use approval_runtime::request::{RequestId, Transition};
+use approval_runtime::request::{RequestId, Stored, Transition};
 
 use super::store::Tables;
 use super::*;
@@ -44,7 +45,7 @@ fn change(rows: &mut Vec<Logged>, random: &mut Random) -> String {
         1 => {
             let mut hash = *rows[nth].row.hash.as_bytes();
             hash[random.below(32)] ^= 1 << random.below(8);
-            rows[nth].row.hash = approval_runtime::Digest::from_bytes(hash);
+            rows[nth].row.hash = Digest::from_bytes(hash);
             format!("hash of row {nth}")
         }
         2 => {
@@ -78,7 +79,7 @@ fn change(rows: &mut Vec<Logged>, random: &mut Random) -> String {
             let mut text: Value = serde_json::from_str(&row.text).expect("rows are JSON");
             text["at"] = BACKDATED.into();
             row.text = text.to_string().into();
-            row.hash = approval_runtime::Digest::of(row.text.as_bytes());
+            row.hash = Digest::of(row.text.as_bytes());
             format!("row {nth} backdated")
         }
         _ => {
@@ -233,12 +234,12 @@ async fn i21_record_that_differs_is_named() {
     let none = broken(audit(&none).verify().run().await);
     assert_eq!((none.position, none.request, none.flaw), (None, Some(request.id()), Flaw::NoHistory { version: 2 }));
 
-    let said = String::from_utf8(approval_runtime::request::Stored::state(&tables.records[0])[9..].to_vec()).unwrap();
-    let ask = approval_runtime::request::Stored::ask(&tables.records[0]);
+    let said = String::from_utf8(Stored::state(&tables.records[0])[9..].to_vec()).unwrap();
+    let ask = Stored::ask(&tables.records[0]);
     let record = |said: &str| {
-        let sum = approval_runtime::Digest::of(said.as_bytes());
+        let sum = Digest::of(said.as_bytes());
         let state = [&[1], &sum.as_bytes()[..8], said.as_bytes()].concat();
-        approval_runtime::request::Stored::read(&ask, &state).unwrap()
+        Stored::read(&ask, &state).unwrap()
     };
     audit(&with(vec![record(&said)])).verify().run().await.expect("read back it is the same");
     let other = tables.rows[0].row.hash.to_string();
@@ -251,6 +252,22 @@ async fn i21_record_that_differs_is_named() {
     ] {
         assert!(said.contains(from), "{from} in {said}");
         let found = broken(audit(&with(vec![record(&said.replacen(from, to, 1))])).verify().run().await);
+        assert_eq!((found.position, found.flaw), (Some(20), Flaw::Record(name)));
+    }
+
+    // What was asked: by whom and for whom, under which policy, in which life of the store.
+    let asked = String::from_utf8(ask[9..].to_vec()).unwrap();
+    for (from, to, name) in [
+        ("billing", "backups", "agent_chain"),
+        (r#""carol""#, r#""alice""#, "requested_by"),
+        (r#""policy_version":"#, r#""policy_version":9"#, "policy_version"),
+        (r#""incarnation":"#, r#""incarnation":9"#, "incarnation"),
+    ] {
+        assert!(asked.contains(from), "{from} in {asked}");
+        let said = asked.replacen(from, to, 1);
+        let ask = [&[1], &Digest::of(said.as_bytes()).as_bytes()[..8], said.as_bytes()].concat();
+        let record = Stored::read(&ask, &Stored::state(&tables.records[0])).unwrap();
+        let found = broken(audit(&with(vec![record])).verify().run().await);
         assert_eq!((found.position, found.flaw), (Some(20), Flaw::Record(name)));
     }
 }
