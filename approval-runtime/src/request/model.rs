@@ -185,11 +185,14 @@ struct World {
     over: bool,
 }
 
+/// Makes the step that gets a write ready.
+type Prepares<'a, S> = dyn Fn(&mut S, Does, Stands) -> Option<(Step, World)> + 'a;
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Step {
     Begin,
     Tick,
-    StepBack,
+    ClockBack,
     Beat(usize),
     Crash(usize),
     Restart(usize),
@@ -631,7 +634,7 @@ impl Search {
             go(self, Step::Tick, next);
         }
         if self.scope.steps_back && !world.stepped_back && world.wall > 0 {
-            go(self, Step::StepBack, World { wall: world.wall - 1, stepped_back: true, ..world });
+            go(self, Step::ClockBack, World { wall: world.wall - 1, stepped_back: true, ..world });
         }
         if world.owed > 0 {
             go(self, Step::AppendRow, World { owed: world.owed - 1, rows: world.rows + 1, ..world });
@@ -789,7 +792,7 @@ impl Search {
         gate: Gate,
         status: ApprovalStatus,
         steps: &mut Vec<(Step, World)>,
-        prepares: &dyn Fn(&mut Self, Does, Stands) -> Option<(Step, World)>,
+        prepares: &Prepares<'_, Self>,
     ) {
         let due = self.request(world).is_some_and(|request| self.now(world).time >= request.expires_at());
         if self.wrong == Wrong::WaitersOwnTimeOut && due {
