@@ -61,14 +61,18 @@ fn default_build_has_no_network() {
 /// question is a good one.
 #[test]
 fn t38_only_tests_have_the_kit() {
-    let has_kit = |package| {
+    let features = |package| {
         let tree = tree(package, "{lib} {f}");
-        let runtime = tree.lines().find(|line| line.starts_with("approval_runtime ")).expect("it is used");
-        runtime.contains("testing")
+        tree.lines().find(|line| line.starts_with("approval_runtime ")).expect("it is used").to_owned()
     };
+    let has_kit = |package| features(package).contains("testing");
     assert!(has_kit("approval-tests"));
     for package in ["approval-runtime", "approval-server"] {
         assert!(!has_kit(package), "{package} has the feature `testing`");
+    }
+    // The places where a test stops a program: not even this package has them.
+    for package in ["approval-runtime", "approval-server", "approval-tests", "approval-crash"] {
+        assert!(!features(package).contains("_failpoints"), "{package} has the feature `_failpoints`");
     }
 }
 
