@@ -260,6 +260,7 @@ impl ApprovalGateBuilder {
             observer: self.observer,
         };
         let inner = Arc::new_cyclic(make);
+        inner.driver.iter().for_each(Driver::begin);
         match failed {
             None => Ok(ApprovalGate { inner }),
             Some(error) => Err(BuildError::Driver(error)),

@@ -27,6 +27,7 @@ const PAUSE: Duration = Duration::from_millis(250);
 /// The thread of a gate. Dropped, it ends.
 #[derive(Debug)]
 pub(super) struct Driver {
+    begins: Arc<Notify>,
     ends: Arc<Notify>,
 }
 
@@ -37,13 +38,17 @@ impl Drop for Driver {
 }
 
 impl Driver {
-    /// Starts the thread of the gate that is being made of `inner`.
+    /// Starts the thread of the gate that is being made of `inner`. It waits for [`begin`](Self::begin): before that there is no
+    /// gate, which looks the same as that there is none any more.
     pub(super) fn start(inner: &Weak<Inner>, store: Arc<dyn ApprovalStore>, namespace: Arc<str>) -> io::Result<Self> {
-        let ends = Arc::new(Notify::new());
+        let (begins, ends) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let (weak, ended) = (Weak::clone(inner), Arc::clone(&ends));
+        let (weak, begun, ended) = (Weak::clone(inner), Arc::clone(&begins), Arc::clone(&ends));
         let drive = async move {
-            let looks = look_after(&weak, &store, &namespace);
+            let looks = async {
+                begun.notified().await;
+                look_after(&weak, &store, &namespace).await;
+            };
             tokio::select! {
                 biased;
                 () = ended.notified() => {}
@@ -51,7 +56,12 @@ impl Driver {
             }
         };
         thread::Builder::new().name("approval-gate".into()).spawn(move || runtime.block_on(drive))?;
-        Ok(Self { ends })
+        Ok(Self { begins, ends })
+    }
+
+    /// The gate is made.
+    pub(super) fn begin(&self) {
+        self.begins.notify_one();
     }
 }
 
