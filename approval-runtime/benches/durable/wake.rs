@@ -9,7 +9,6 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use approval_runtime::{ApprovalGate, Decision, Refusal, RequestId, Reviewer, SqliteStore};
 use tokio::runtime::Runtime;
-use tokio::sync::mpsc;
 
 use crate::figures::{Row, Runs, quantile};
 use crate::{Dir, Failed, RUNS, email, gate, tool};
@@ -72,12 +71,9 @@ impl Drop for Decider {
     }
 }
 
-async fn wait(gate: &ApprovalGate, started: mpsc::UnboundedSender<f64>) {
-    let body = |_| async move {
-        let _ = started.send(micros());
-        Ok::<_, Refusal>(())
-    };
-    let _: Result<(), Refusal> = gate.call(tool(), email(), body).await;
+/// Calls, and returns when the body began.
+async fn wait(gate: &ApprovalGate) -> Result<f64, Refusal> {
+    gate.call(tool(), email(), |_| async { Ok(micros()) }).await
 }
 
 /// The times from decisions to bodies, and what a decision's own commit took.
@@ -86,13 +82,12 @@ async fn wakes(waiting: usize) -> Result<(Vec<f64>, Vec<f64>), Failed> {
     let path = dir.file("own.db");
     let gate = gate(SqliteStore::open(&path)?)?;
     let mut decider = Decider::start(&path)?;
-    let (sender, mut started) = mpsc::unbounded_channel();
     let (mut wakes, mut commits) = (Vec::new(), Vec::new());
     let mut calls = tokio::task::JoinSet::new();
     for nth in 0..WAKES {
         while calls.len() < waiting {
-            let (gate, sender) = (gate.clone(), sender.clone());
-            calls.spawn(async move { wait(&gate, sender).await });
+            let gate = gate.clone();
+            calls.spawn(async move { wait(&gate).await });
         }
         let request = loop {
             let pending = gate
@@ -106,9 +101,9 @@ async fn wakes(waiting: usize) -> Result<(Vec<f64>, Vec<f64>), Failed> {
         // At any time between two looks, not always right behind one.
         tokio::time::sleep(Duration::from_micros(50_000 + (nth as u64 * 7_919) % 20_000)).await;
         let (began, ended) = tokio::task::block_in_place(|| decider.decide(&request))?;
-        wakes.push(started.recv().await.ok_or("it starts")? - began);
+        let started = calls.join_next().await.ok_or("it was called")???;
+        wakes.push(started - began);
         commits.push(ended - began);
-        calls.join_next().await;
     }
     calls.abort_all();
     while calls.join_next().await.is_some() {}

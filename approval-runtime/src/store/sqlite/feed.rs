@@ -182,7 +182,7 @@ pub(super) struct Look {
 impl Look {
     pub(super) fn start(common: Common) -> io::Result<Self> {
         let feed = Arc::clone(&common.feed);
-        let looks = Looks { common, connection: None, version: 0, seen: 0, names: HashMap::new() };
+        let looks = Looks { common, connection: None, version: -1, seen: 0, names: HashMap::new() };
         let thread = thread::Builder::new().name("sqlite-look".into()).spawn(move || looks.run())?;
         Ok(Self { feed, thread: Some(thread) })
     }
@@ -238,7 +238,8 @@ impl Looks {
     fn look(&mut self) -> Result<HashSet<Vec<u8>>, Fault> {
         let looked = self.read();
         if looked.is_err() {
-            self.connection = None;
+            // Another connection counts what it sees anew.
+            (self.connection, self.version) = (None, -1);
         }
         looked
     }
