@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use rusqlite::{Error, ErrorCode, ffi};
 
-use super::place::Place;
+use super::place::{Place, Replaced};
 use crate::store::StoreError;
 
 /// The store's name in errors.
@@ -21,6 +21,12 @@ pub(super) enum Fault {
 impl From<Error> for Fault {
     fn from(error: Error) -> Self {
         Self::Sql(Arc::new(error))
+    }
+}
+
+impl From<Replaced> for Fault {
+    fn from(_: Replaced) -> Self {
+        Self::Replaced
     }
 }
 

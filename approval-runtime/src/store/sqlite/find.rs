@@ -6,9 +6,10 @@ use uuid::Uuid;
 use super::clock::Life;
 use super::fault::{Fault, is_of_value};
 use super::history::id_of;
-use super::reader::Snapshot;
+use super::kept::Kept;
 use super::recent::Recent;
-use super::record::{Kept, LONG_DUE, Phase, bytes};
+use super::record::{LONG_DUE, Phase, bytes};
+use super::snapshot::Snapshot;
 use crate::request::{ApprovalRequest, ApprovalStatus, Corrupt, RequestId};
 use crate::store::{Found, Order, Query, Which};
 

@@ -8,8 +8,8 @@ use uuid::Uuid;
 
 use super::fault::Fault;
 use super::group::{PAGE, number};
-use super::reader::Snapshot;
 use super::record::bytes;
+use super::snapshot::Snapshot;
 use crate::arguments::Digest;
 use crate::request::{AuditRow, RequestId, Transition};
 use crate::store::{AuditQuery, Changed, Logged, Row, RowQuery};

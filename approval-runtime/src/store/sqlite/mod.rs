@@ -1,11 +1,14 @@
 //! [`SqliteStore`]: everything in one file, which several processes may share.
 
 mod clock;
+mod common;
 mod fault;
 mod feed;
 mod find;
 mod group;
 mod history;
+mod kept;
+mod look;
 mod pending;
 mod place;
 mod queue;
@@ -13,6 +16,7 @@ mod reader;
 mod recent;
 mod record;
 mod schema;
+mod snapshot;
 mod wanted;
 mod writer;
 
@@ -21,12 +25,14 @@ use std::path::Path;
 use std::sync::Arc;
 
 use self::clock::Clock;
+use self::common::Common;
 use self::fault::{Fault, STORE};
-use self::feed::{Feed, Look};
+use self::feed::Feed;
+use self::look::Look;
 use self::place::Place;
 use self::reader::Reader;
 use self::wanted::Wanted;
-use self::writer::{Common, Writer};
+use self::writer::Writer;
 use super::{ApprovalStore, AuditQuery, Changes, Found, Logged, Query, Row, RowQuery, StoreError, Write};
 use crate::boxed::BoxFuture;
 use crate::request::{ApprovalRequest, Moment, RequestId};
@@ -133,7 +139,7 @@ impl ApprovalStore for SqliteStore {
             let interest = feed.interest(namespace);
             loop {
                 let (feed, name) = (Arc::clone(feed), namespace.to_owned());
-                let look = move |snapshot: &reader::Snapshot<'_>| feed.changes(snapshot, &name, after);
+                let look = move |snapshot: &snapshot::Snapshot<'_>| feed.changes(snapshot, &name, after);
                 if let Some(changes) = self.open.reader.read("read changes", look).await? {
                     return Ok(changes);
                 }
@@ -149,7 +155,7 @@ impl ApprovalStore for SqliteStore {
                 return Err(Fault::Replaced.tell(place, "read its clock"));
             }
             if clock.is_stale() {
-                let life = |snapshot: &reader::Snapshot<'_>| Ok(group::life(snapshot.connection)?.0);
+                let life = |snapshot: &snapshot::Snapshot<'_>| Ok(group::life(snapshot.connection)?.0);
                 clock.see(self.open.reader.read("read its clock", life).await?);
             }
             Ok(clock.now())

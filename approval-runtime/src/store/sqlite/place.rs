@@ -6,10 +6,12 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::{fs, io};
 
-use super::fault::Fault;
-
 /// What the system calls a file, whatever its path.
 type Identity = (u64, u64);
+
+/// The file is no longer where it was opened.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Replaced;
 
 /// Where a store is kept.
 #[derive(Debug)]
@@ -61,11 +63,11 @@ impl Place {
     }
 
     /// Says whether what is there is what was opened. Once it is not, it never is again: what was written since is lost.
-    pub(super) fn check(&self) -> Result<(), Fault> {
+    pub(super) fn check(&self) -> Result<(), Replaced> {
         let is_there = |(path, opened): &(PathBuf, Identity)| identity(path).is_ok_and(|there| there == *opened);
         if self.is_replaced() || self.opened.get().is_some_and(|opened| !opened.iter().all(is_there)) {
             self.is_replaced.store(true, Ordering::Release);
-            return Err(Fault::Replaced);
+            return Err(Replaced);
         }
         Ok(())
     }

@@ -10,43 +10,19 @@ use std::thread::{self, JoinHandle};
 use rusqlite::Connection;
 use tokio::sync::oneshot;
 
-use super::clock::Life;
+use super::common::Common;
 use super::fault::{Fault, STORE};
-use super::group::{find_namespace, life};
+use super::group::life;
 use super::queue::{Closing, Queue, Taken};
-use super::recent::Recent;
 use super::schema;
-use super::writer::Common;
+use super::snapshot::Snapshot;
+
 use crate::store::StoreError;
 
 /// How many reads one transaction takes.
 const MOST: usize = 256;
 
 type Job = Box<dyn FnOnce(Result<&Snapshot<'_>, &Fault>) + Send>;
-
-/// The store at one moment.
-pub(super) struct Snapshot<'a> {
-    pub(super) connection: &'a Connection,
-    pub(super) life: Life,
-    /// The last place in `audit`.
-    pub(super) last: i64,
-    pub(super) recent: &'a Recent,
-    namespaces: &'a RefCell<HashMap<String, i64>>,
-}
-
-impl Snapshot<'_> {
-    /// Returns the number of a namespace, where anything was written in it.
-    pub(super) fn namespace(&self, name: &str) -> rusqlite::Result<Option<i64>> {
-        if let Some(nr) = self.namespaces.borrow().get(name) {
-            return Ok(Some(*nr));
-        }
-        let nr = find_namespace(self.connection, name)?;
-        if let Some(nr) = nr {
-            self.namespaces.borrow_mut().insert(name.to_owned(), nr);
-        }
-        Ok(nr)
-    }
-}
 
 pub(super) struct Reader {
     common: Common,

@@ -5,9 +5,7 @@ use std::sync::Arc;
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
 use uuid::Uuid;
 
-use super::recent::Recent;
-
-use crate::request::{ApprovalRequest, ApprovalStatus, AuditRow, Corrupt, RequestId, Stored};
+use crate::request::{ApprovalRequest, ApprovalStatus, AuditRow, RequestId, Stored};
 
 /// `due_from` of what is of an earlier life of the store: it is due, whatever the time.
 pub(super) const LONG_DUE: i64 = i64::MIN;
@@ -110,7 +108,7 @@ impl Record {
     }
 
     /// Returns what the columns say, without the texts.
-    fn outline(request: &ApprovalRequest) -> Self {
+    pub(super) fn outline(request: &ApprovalRequest) -> Self {
         Self {
             id: request.id(),
             namespace: Arc::clone(&request.ask().namespace),
@@ -139,37 +137,4 @@ impl Record {
 
 pub(super) fn bytes(id: RequestId) -> [u8; 16] {
     Uuid::from(id).into_bytes()
-}
-
-/// A row as it is read: what it says of itself, and the two texts.
-pub(super) struct Kept<'a> {
-    pub(super) id: [u8; 16],
-    pub(super) created_at: i64,
-    pub(super) version: u32,
-    pub(super) phase: Phase,
-    pub(super) due_from: Option<i64>,
-    pub(super) held_by: Option<[u8; 16]>,
-    pub(super) key: Option<[u8; 32]>,
-    pub(super) state: &'a [u8],
-    pub(super) ask: &'a [u8],
-}
-
-impl Kept<'_> {
-    /// Reads the texts, and checks that the columns say the same: what was found by a column that lies is not what was asked for.
-    pub(super) fn read(&self, namespace: &str, recent: &Recent) -> Result<ApprovalRequest, Corrupt> {
-        let request = recent.read(Uuid::from_bytes(self.id).into(), self.ask, self.state)?;
-        let told = Record::outline(&request);
-        let due = match (self.due_from, told.deadline) {
-            (None, None) => true,
-            (Some(from), Some(deadline)) if self.phase == Phase::Unused => from <= deadline,
-            (Some(from), Some(deadline)) => from == deadline || from == LONG_DUE,
-            _ => false,
-        };
-        let same = due
-            && *told.namespace == *namespace
-            && bytes(told.id) == self.id
-            && (told.created_at, told.version, told.phase) == (self.created_at, self.version, self.phase)
-            && (told.held_by, told.key) == (self.held_by, self.key);
-        if same { Ok(request) } else { Err(Corrupt::Changed) }
-    }
 }

@@ -8,13 +8,10 @@ use std::time::Duration;
 use rusqlite::Connection;
 use tokio::sync::oneshot;
 
-use super::clock::Clock;
+use super::common::Common;
 use super::fault::{Fault, STORE};
-use super::feed::Feed;
 use super::group::{Group, Memory, No};
-use super::place::Place;
 use super::queue::{Closing, Queue, Taken};
-use super::recent::Recent;
 use super::schema;
 use super::wanted::Wanted;
 use crate::store::StoreError;
@@ -41,15 +38,6 @@ impl Job {
     fn answer(self, told: Told) {
         let _ = self.answer.send((told, self.writes));
     }
-}
-
-/// What the other threads of a store share.
-#[derive(Clone, Debug)]
-pub(super) struct Common {
-    pub(super) place: Arc<Place>,
-    pub(super) clock: Arc<Clock>,
-    pub(super) feed: Arc<Feed>,
-    pub(super) recent: Arc<Recent>,
 }
 
 #[derive(Debug)]
@@ -189,7 +177,7 @@ impl Work {
         clock.see(group.life());
         feed.wrote(group.first, group.last);
         // A file that was replaced meanwhile has none of it.
-        place.check().map_err(Undone::Unknown)?;
+        place.check().map_err(|replaced| Undone::Unknown(replaced.into()))?;
         Ok(told)
     }
 

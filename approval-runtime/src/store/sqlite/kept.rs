@@ -1,0 +1,40 @@
+//! [`Kept`]: a request's row as it is read, and whether it is what was written.
+
+use uuid::Uuid;
+
+use super::recent::Recent;
+use super::record::{LONG_DUE, Phase, Record, bytes};
+use crate::request::{ApprovalRequest, Corrupt};
+
+/// A row as it is read: what it says of itself, and the two texts.
+pub(super) struct Kept<'a> {
+    pub(super) id: [u8; 16],
+    pub(super) created_at: i64,
+    pub(super) version: u32,
+    pub(super) phase: Phase,
+    pub(super) due_from: Option<i64>,
+    pub(super) held_by: Option<[u8; 16]>,
+    pub(super) key: Option<[u8; 32]>,
+    pub(super) state: &'a [u8],
+    pub(super) ask: &'a [u8],
+}
+
+impl Kept<'_> {
+    /// Reads the texts, and checks that the columns say the same: what was found by a column that lies is not what was asked for.
+    pub(super) fn read(&self, namespace: &str, recent: &Recent) -> Result<ApprovalRequest, Corrupt> {
+        let request = recent.read(Uuid::from_bytes(self.id).into(), self.ask, self.state)?;
+        let told = Record::outline(&request);
+        let due = match (self.due_from, told.deadline) {
+            (None, None) => true,
+            (Some(from), Some(deadline)) if self.phase == Phase::Unused => from <= deadline,
+            (Some(from), Some(deadline)) => from == deadline || from == LONG_DUE,
+            _ => false,
+        };
+        let same = due
+            && *told.namespace == *namespace
+            && bytes(told.id) == self.id
+            && (told.created_at, told.version, told.phase) == (self.created_at, self.version, self.phase)
+            && (told.held_by, told.key) == (self.held_by, self.key);
+        if same { Ok(request) } else { Err(Corrupt::Changed) }
+    }
+}
