@@ -16,8 +16,8 @@ use super::schema;
 use super::wanted::Wanted;
 use crate::store::StoreError;
 
-/// How many commits one transaction takes. Where more wait, the callers of these go on while the next ones are written.
-const MOST: usize = 256;
+/// How many commits one transaction takes. Smaller ones write pages more often that they have in common.
+const MOST: usize = 1_024;
 
 /// After so long without a commit the log is copied to the database, while nobody waits.
 const IDLE: Duration = Duration::from_secs(1);
