@@ -18,8 +18,11 @@ use tokio::time::timeout;
 use crate::server::{Served, served_at};
 use crate::tools::builder;
 
+/// Opens a fresh store.
+type Open = fn() -> Arc<dyn ApprovalStore>;
+
 /// The stores that are raced on.
-const STORES: &[(&str, fn() -> Arc<dyn ApprovalStore>)] = &[("memory", || Arc::new(MemoryStore::new()))];
+const STORES: &[(&str, Open)] = &[("memory", || Arc::new(MemoryStore::new()))];
 
 /// How many requests race side by side.
 const BATCH: usize = 25;
@@ -143,7 +146,7 @@ impl Round {
                     _ => Some(Answered::of("operator", gate.cancel(id, "operator").await)),
                 }
             };
-            if nth < 3 || self.nth % 3 == 0 {
+            if nth < 3 || self.nth.is_multiple_of(3) {
                 acts.spawn(act);
             }
         }
@@ -173,7 +176,7 @@ impl Round {
         check_history(&history, &last, &place);
         sights.iter().for_each(|sight| check_sight(sight, &history, &last, &place));
         check_answers(&answers, &history, &last, &place);
-        check_caller(told, starts, &last, &place);
+        check_caller(told.as_ref(), starts, &last, &place);
         if self.fate != Fate::ShutDown {
             let done: Vec<_> = history.iter().map(|row| &*row.what).filter(|what| *what != "refused").collect();
             let mut heard = vec!["requested"];
@@ -353,7 +356,7 @@ fn check_answers(answers: &[Answered], history: &[Row], last: &ApprovalRequest, 
 }
 
 /// I2, I4, I25: what the caller was told, and whether the body started.
-fn check_caller(told: Option<Result<Value, Refusal>>, starts: usize, last: &ApprovalRequest, place: &str) {
+fn check_caller(told: Option<&Result<Value, Refusal>>, starts: usize, last: &ApprovalRequest, place: &str) {
     let state = last.execution().state;
     match starts {
         0 => assert!(matches!(state, ExecutionState::NotStarted | ExecutionState::Indeterminate), "I1: {place}"),

@@ -515,8 +515,8 @@ fn record_in_json_keeps_the_articles_names() {
     assert_eq!(json["execution"]["state"], "not_started");
 }
 
-fn of(setting: Setting) -> ApprovalRequest {
-    asked(&ask(&setting), Some(holder(0)), now())
+fn of(setting: &Setting) -> ApprovalRequest {
+    asked(&ask(setting), Some(holder(0)), now())
 }
 
 fn for_all() -> Setting {
@@ -538,7 +538,7 @@ const EXECUTED: Step = Step::Finish { holder: 0, outcome: Outcome::Executed };
 /// I13, I14: a lost holder leaves it unknown, nobody starts it again, and the holder itself may still say how it ended.
 #[test]
 fn i13_lost_start_is_unknown_until_its_holder_speaks() {
-    let executing = done(&done(&of(for_all()), &APPROVE), &CLAIM);
+    let executing = done(&done(&of(&for_all()), &APPROVE), &CLAIM);
     assert_eq!(refused(&executing, &Step::Orphan { holder: 1 }), Conflict::NotHolder);
     let lost = done(&executing, &Step::Orphan { holder: 0 });
     assert!(lost.is_indeterminate() && !lost.has_ended());
@@ -560,7 +560,7 @@ fn i14_unknown_outcome_is_settled_once() {
     let setting = Setting { approvers: vec!["finance"], ..for_all() };
     let settle = |person, outcome| Step::Settle { person, outcome };
     let approve = Step::Vote { person: 1, approve: true, digest: 0, edit: None, right: true };
-    let executing = done(&done(&of(setting), &approve), &CLAIM);
+    let executing = done(&done(&of(&setting), &approve), &CLAIM);
     assert_eq!(refused(&executing, &settle(1, Settlement::Executed)), Conflict::NotIndeterminate);
     let lost = done(&executing, &Step::Orphan { holder: 0 });
     assert_eq!(refused(&lost, &settle(0, Settlement::Executed)), Conflict::NotAllowed);
@@ -575,7 +575,7 @@ fn i14_unknown_outcome_is_settled_once() {
 /// I31: what waited in an earlier life is over, before anybody writes that.
 #[test]
 fn i31_earlier_life_is_over() {
-    let pending = of(for_all());
+    let pending = of(&for_all());
     let approved = done(&pending, &APPROVE);
     let later = now().of_incarnation(1);
     let ending = Event::Expire(EndedBecause::Incarnation);
@@ -610,7 +610,7 @@ fn i31_earlier_life_is_over() {
 /// I12: its caller's going away ends an approval too, and stands in nobody's way; a revocation does.
 #[test]
 fn withdrawn_request_makes_room_for_the_same_call() {
-    let pending = of(for_all());
+    let pending = of(&for_all());
     for request in [done(&pending, &APPROVE), pending] {
         let withdrawn = done(&request, &Step::Withdraw { gate: 0 });
         assert_eq!((withdrawn.status(), withdrawn.idempotency_key()), (ApprovalStatus::Cancelled, None));
@@ -622,7 +622,7 @@ fn withdrawn_request_makes_room_for_the_same_call() {
 /// I21: nobody lengthens a history without end.
 #[test]
 fn i21_refused_attempts_are_capped() {
-    let mut request = done(&of(for_all()), &Step::Vote { person: 0, approve: false, digest: 0, edit: None, right: true });
+    let mut request = done(&of(&for_all()), &Step::Vote { person: 0, approve: false, digest: 0, edit: None, right: true });
     let late = event(&APPROVE, &request);
     for nth in 0..2 * u32::from(MAX_REFUSED) {
         let change = refuse(&request, &late, Conflict::Ended, now());
