@@ -18,11 +18,11 @@ use tokio::time::timeout;
 use crate::server::{Served, served_at};
 use crate::tools::builder;
 
-/// Makes an empty store.
-type Opens = fn() -> Arc<dyn ApprovalStore>;
+/// Opens a fresh store.
+type Open = fn() -> Arc<dyn ApprovalStore>;
 
 /// The stores that are raced on.
-const STORES: &[(&str, Opens)] = &[("memory", || Arc::new(MemoryStore::new()))];
+const STORES: &[(&str, Open)] = &[("memory", || Arc::new(MemoryStore::new()))];
 
 /// How many requests race side by side.
 const BATCH: usize = 25;
