@@ -79,6 +79,28 @@
 //! [`Agent`] names the agent that calls, its run and the person it works for; [`Agent::scope`] sets it for a future, and
 //! [`InCurrentScope::in_current_scope`] carries it into spawned tasks. `policy_for` on the builder gives an agent its own policy.
 //!
+//! # Outlive the process
+//!
+//! With a store that keeps requests on a disk (feature `sqlite`), an approval does not end with the process that asked. Give calls
+//! ids: the same call made again after a restart (same run, call, tool and arguments) finds its request, and waits on, runs what was
+//! approved meanwhile, or is told how it ended. A body starts once, whatever dies: where a process is gone in the middle of one, the
+//! record says *indeterminate*, and a person [settles](ApprovalGate::settle) it.
+//!
+//! ```no_run
+//! # #[cfg(feature = "sqlite")] async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! # async fn refund(_: &str, _: f64) -> Result<String, approval_runtime::Refusal> { Ok(String::new()) }
+//! use approval_runtime::{Agent, ApprovalGate, SqliteStore};
+//!
+//! let gate = ApprovalGate::builder().store(SqliteStore::open("approvals.db")?).install()?;
+//! let recovery = gate.recover().await?; // finishes approved calls of tools that say `resumable`
+//! let call = Agent::new("support").run_id("ticket-7").call_id("toolu_01");
+//! call.scope(refund("Anna", 12.0)).await?;
+//! gate.shutdown().await; // what waits goes on waiting, for the next start
+//! # Ok(()) }
+//! ```
+//!
+//! Every change and every refused attempt is a row of the request's [history](audit), which can be verified and sealed.
+//!
 //! # Features
 //!
 //! | feature | default | what it adds |

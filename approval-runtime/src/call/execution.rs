@@ -13,9 +13,8 @@ thread_local! {
 /// [`ApprovalGate::call`](crate::ApprovalGate::call) runs.
 ///
 /// ```
-/// # async fn charge(_: &str, _: u64, _: Option<String>) -> Result<String, approval_runtime::Refusal> { Ok(String::new()) }
 /// # #[cfg(feature = "macros")] mod tools {
-/// # use super::charge;
+/// # async fn charge(_: &str, _: u64, _: Option<String>) -> Result<String, approval_runtime::Refusal> { Ok(String::new()) }
 /// use approval_runtime::{Execution, Refusal, requires_approval};
 ///
 /// #[requires_approval]

@@ -47,6 +47,13 @@ use crate::request::{ApprovalRequest, Moment, RequestId};
 /// Clones are the same store. When the last one is dropped, what it was asked to write is written, and the file is closed. The
 /// clock is the system's, but never less than it was, on any of the processes; it does not follow tokio's paused time.
 ///
+/// # Backups
+///
+/// Copy it with SQLite's own means, `VACUUM INTO` or its backup, while programs use it; or with all three files, while none does. To
+/// put a copy back: stop every program, replace the file and remove the other two, and begin a new life before anything else uses
+/// it: build a gate on it and call [`new_incarnation`](crate::ApprovalGate::new_incarnation). What the copy shows as waiting may
+/// have run since; it ends, and callers ask anew.
+///
 /// # Examples
 ///
 /// ```no_run
