@@ -2,12 +2,16 @@
 
 use std::future::Future;
 use std::pin::pin;
+use std::sync::Arc;
 use std::task::{Context, Waker};
 use std::time::{Duration, Instant};
 
 use approval_runtime::request::Transition;
-use approval_runtime::store::Changed;
-use approval_runtime::{ApprovalStore, DecideError, Decision, Reviewer};
+use approval_runtime::store::{Changed, Query, SqliteStore, Which};
+use approval_runtime::{
+    ApprovalGate, ApprovalStore, DecideError, Decision, ExecutionState, NewRequest, Refusal, Reviewer, Tool,
+};
+use serde_json::json;
 
 use super::{Dir, approve, ask, gate, gate_of, history, open};
 
@@ -118,4 +122,80 @@ async fn i25_dropped_commit_is_whole() {
         assert_eq!(kept.version() as usize, rows.len());
         assert_eq!(kept.audit_head(), rows.last().unwrap().row.hash);
     }
+}
+
+/// I28: the cap on pending requests holds over all stores on a file, and frees what is decided anywhere.
+#[tokio::test]
+async fn i28_cap_holds_for_both() {
+    let dir = Dir::new();
+    let stores = [open(&dir.file()), open(&dir.file())];
+    let gates = stores.each_ref().map(|store| {
+        let store = Arc::<SqliteStore>::clone(store);
+        ApprovalGate::builder().shared_store(store).max_pending(4).without_notifier().build().unwrap()
+    });
+    let new = || NewRequest::new(Tool::named("pay"), json!({}));
+    let mut pending = Vec::new();
+    for nth in 0..20 {
+        let (own, other) = (&gates[nth % 2], &gates[(nth + 1) % 2]);
+        while let Ok(request) = own.create_request(new()).await {
+            pending.push(request);
+        }
+        assert_eq!(pending.len(), 4);
+        assert!(matches!(other.create_request(new()).await, Err(Refusal::TooManyPending { limit: 4, .. })));
+        for request in pending.drain(nth % 4..) {
+            other.cancel(request.id(), "operator").await.unwrap();
+        }
+    }
+}
+
+/// I21: a record that is removed leaves its history, and its id to nobody.
+#[tokio::test]
+async fn i21_history_outlives_its_record() {
+    let dir = Dir::new();
+    let (store, other) = (open(&dir.file()), open(&dir.file()));
+    let (one, two) = (gate(&store), gate(&other));
+    let (ended, open) = (ask(&one).await, ask(&one).await);
+    two.cancel(ended.id(), "operator").await.unwrap();
+    tokio::time::sleep(Duration::from_millis(2)).await;
+    assert_eq!(two.remove_ended(Duration::from_millis(1)).await.unwrap(), 1);
+    assert!(store.get("", ended.id()).await.unwrap().is_none());
+    let rows = history(&store, &ended).await;
+    let what: Vec<_> = rows.iter().map(|logged| logged.row.what.unwrap()).collect();
+    assert_eq!(what, [Transition::Requested, Transition::Cancelled, Transition::Removed]);
+    for (before, after) in rows.iter().zip(&rows[1..]) {
+        assert!(after.row.text.contains(&format!("\"previous\":\"{}\"", before.row.hash)), "{}", after.row.text);
+    }
+    assert_eq!(one.get_pending().await.unwrap()[0].id(), open.id());
+    two.decide(ended.id(), approve(&ended, "alice")).await.unwrap_err();
+}
+
+/// Whoever looks after a gate that is gone finds what it held: the calls that wait, then those that run, then none.
+#[tokio::test]
+async fn held_requests_are_found() {
+    let dir = Dir::new();
+    let (store, other) = (open(&dir.file()), open(&dir.file()));
+    let (one, two) = (gate(&store), gate(&other));
+    let held = async || {
+        let (which, at) = (Which::HeldBy(one.instance()), other.now().await.unwrap());
+        let query = Query { namespace: String::new(), which, at, ..Query::default() };
+        other.query(&query).await.unwrap().requests
+    };
+    let body = |_| async {
+        assert_eq!(held().await[0].execution().state, ExecutionState::Executing);
+        Ok::<_, Refusal>(())
+    };
+    let call = one.call(Tool::named("pay"), json!({}), body);
+    let review = async {
+        let request = loop {
+            match two.get_pending().await.unwrap().pop() {
+                Some(request) => break request,
+                None => tokio::time::sleep(Duration::from_millis(1)).await,
+            }
+        };
+        assert_eq!(held().await[0].id(), request.id());
+        two.decide(request.id(), approve(&request, "alice")).await.unwrap();
+    };
+    let (returned, ()) = tokio::join!(call, review);
+    returned.unwrap();
+    assert_eq!(held().await.len(), 0);
 }
