@@ -35,8 +35,13 @@ impl What {
 pub(crate) enum Entry {
     /// It was made in this process.
     Made(Made),
-    /// It was read from a store, which has the row; this is its hash.
-    Stored(Digest),
+    /// It was read from a store, which has the row.
+    Stored {
+        /// Its hash.
+        hash: Digest,
+        /// Its time.
+        at: DateTime<Utc>,
+    },
 }
 
 #[derive(Clone, Debug)]
@@ -57,6 +62,13 @@ enum Before {
 }
 
 impl Entry {
+    /// Returns when the last change was made.
+    pub(super) const fn at(&self) -> DateTime<Utc> {
+        match self {
+            Self::Made(Made { at, .. }) | Self::Stored { at, .. } => *at,
+        }
+    }
+
     pub(super) const fn first(what: What, at: DateTime<Utc>) -> Self {
         Self::Made(Made { what, at, by: None, door: None, before: Before::Nothing, hash: OnceLock::new() })
     }
@@ -70,7 +82,7 @@ impl Entry {
         door: Option<Arc<str>>,
     ) -> Self {
         let before = match &before.entry {
-            Self::Stored(hash) => Before::Hash(Box::new(*hash)),
+            Self::Stored { hash, .. } => Before::Hash(Box::new(*hash)),
             // Where the row is written already nothing else of that state is needed.
             Self::Made(made) => {
                 made.hash.get().map_or_else(|| Before::State(Arc::clone(before)), |hash| Before::Hash(hash.clone()))
@@ -212,7 +224,7 @@ fn row(ask: &Ask, state: &State, made: &Made) -> AuditRow {
 /// Returns the hash of the row that a state is. Histories are short: who may lengthen one is bounded.
 fn hash(ask: &Ask, state: &State) -> Digest {
     match &state.entry {
-        Entry::Stored(hash) => *hash,
+        Entry::Stored { hash, .. } => *hash,
         Entry::Made(made) => **made.hash.get_or_init(|| Box::new(row(ask, state, made).hash)),
     }
 }

@@ -82,6 +82,7 @@ struct StateJson<'a> {
     refused: u8,
     waiter: Option<Uuid>,
     withdrawn: bool,
+    changed_at: i64,
     head: Digest,
 }
 
@@ -228,6 +229,7 @@ impl Stored {
             refused: state.refused,
             waiter: state.waiter,
             withdrawn: state.withdrawn,
+            changed_at: state.entry.at().timestamp_micros(),
             head: request.audit_head(),
         })
     }
@@ -297,7 +299,7 @@ fn read_state(json: &[u8]) -> Result<(RequestId, State), Corrupt> {
         refused: state.refused,
         waiter: state.waiter,
         withdrawn: state.withdrawn,
-        entry: Entry::Stored(state.head),
+        entry: Entry::Stored { hash: state.head, at: time(state.changed_at)? },
     };
     Ok((state.id, read))
 }

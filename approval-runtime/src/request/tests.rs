@@ -168,7 +168,10 @@ fn check_step(before: &ApprovalRequest, event: &Event, change: &Change, moment: 
     // The lifecycle never works with a time before what the record says.
     let execution = before.execution();
     let times = [before.decided_at(), execution.started_at, execution.finished_at];
-    let now = times.into_iter().flatten().fold(moment.time.max(before.created_at()), DateTime::max);
+    let written = before.state().entry.at().max(before.created_at());
+    let now = times.into_iter().flatten().fold(moment.time.max(written), DateTime::max);
+    // I30: no row of a history is older than the one before.
+    prop_assert_eq!(change.state.entry.at(), now);
     let is_of = before.incarnation() == moment.incarnation;
     let (from, to) = (before.status(), after.status());
     prop_assert_eq!(after.version(), before.version() + 1);

@@ -54,8 +54,10 @@ impl Clock {
 
     /// Returns the time in microseconds.
     pub(super) fn micros(&self) -> i64 {
+        // The wall first: a thread that is stopped between the two must not put the clock ahead of it.
+        let wall = self.wall();
         let passed = self.passed();
-        let offset = self.wall().saturating_sub(passed);
+        let offset = wall.saturating_sub(passed);
         passed.saturating_add(self.offset.fetch_max(offset, Ordering::AcqRel).max(offset)) / 1_000
     }
 
