@@ -1,5 +1,6 @@
 //! [`Decision`], [`Reviewer`] and [`Vote`]: what a reviewer says.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
@@ -159,7 +160,7 @@ pub struct Vote {
     /// What they said.
     pub decision: Answer,
     /// Through which door.
-    pub door: Arc<str>,
+    pub door: Cow<'static, str>,
     /// The digest of the arguments the vote is about.
     pub digest: Digest,
     /// When, on the store's clock, in UTC.

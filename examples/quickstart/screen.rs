@@ -206,7 +206,7 @@ impl Screen {
             // What ran is printed by the tools, what waits by the notifier.
             _ => return,
         };
-        let typed_here = request.votes().last().is_some_and(|vote| *vote.door == *"terminal");
+        let typed_here = request.votes().last().is_some_and(|vote| vote.door == "terminal");
         if std::mem::take(&mut self.asks) && !typed_here {
             self.print("\n"); // the answer came from elsewhere, or not at all
         }

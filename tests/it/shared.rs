@@ -238,3 +238,28 @@ async fn t30_backup_starts_nothing_again() {
     assert_eq!(again.code(), "expired");
     assert_eq!(starts.count(), 1);
 }
+
+/// I13, I31: what ran when the copy was made may have ended since; nobody knows.
+#[tokio::test]
+async fn i31_earlier_life_runs_nothing() {
+    let dir = Dir::new();
+    let (gate, _) = on(&dir);
+    let body = |_| std::future::pending::<Result<(), Refusal>>();
+    let call = gate.call(pay(), five(), body);
+    let renews = async {
+        let request = pending(&gate).await;
+        gate.decide(request.id(), Decision::approve(alice(), request.digest())).await.unwrap();
+        let executing = async {
+            while gate.get_request(request.id()).await.unwrap().execution().state != ExecutionState::Executing {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        timeout(LONG, executing).await.expect("it starts");
+        gate.new_incarnation().await.unwrap();
+        gate.get_request(request.id()).await.unwrap().execution().state
+    };
+    tokio::select! {
+        _ = call => panic!("it does not end"),
+        state = renews => assert_eq!(state, ExecutionState::Indeterminate),
+    }
+}

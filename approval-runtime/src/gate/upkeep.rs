@@ -79,7 +79,8 @@ impl ApprovalGate {
     }
 
     /// Begins another life of the store, after it lost what was written: a backup was put back, or a replica without the last
-    /// writes took over. Every request that was pending, or approved and not started, ends as expired; callers ask anew.
+    /// writes took over. Every request that was pending, or approved and not started, ends as expired; callers ask anew. What was
+    /// running becomes indeterminate, until whoever runs it says how it ended.
     ///
     /// Returns the number of the new life.
     ///
@@ -98,7 +99,26 @@ impl ApprovalGate {
         }
         failpoint!("after_new_life");
         self.settle_due().await.map_err(unavailable)?;
+        self.settle_earlier().await.map_err(unavailable)?;
         Ok(self.now().await.map_err(unavailable)?.incarnation)
+    }
+
+    /// Settles what ran in an earlier life of the store: whoever held it may have ended it in what was lost.
+    async fn settle_earlier(&self) -> Result<(), StoreError> {
+        for status in [ApprovalStatus::Approved, ApprovalStatus::AutoApproved] {
+            let mut after = None;
+            loop {
+                let now = self.now().await?;
+                let page = self.page(Which::Standing(vec![status]), after, PAGE).await?;
+                let Some(last) = page.last() else { break };
+                after = Some(Cursor::of(last));
+                let executing = page.into_iter().filter(|request| request.incarnation() != now.incarnation);
+                let orphan = |request: ApprovalRequest| Some((Event::Orphan { holder: request.execution().holder? }, request));
+                let events = executing.filter_map(orphan).map(|(event, request)| (request, event));
+                self.write_all(events.collect(), now).await?;
+            }
+        }
+        Ok(())
     }
 
     /// Removes the records of requests that were made longer ago than this and have ended. Their histories stay.

@@ -3,6 +3,7 @@
 //! A row is made when somebody wants it: a store that keeps rows writes them, one that lives in memory derives them when they
 //! are read.
 
+use std::borrow::Cow;
 use std::sync::{Arc, OnceLock};
 
 use chrono::{DateTime, SecondsFormat, Utc};
@@ -49,7 +50,7 @@ pub(crate) struct Made {
     pub(crate) what: What,
     pub(crate) at: DateTime<Utc>,
     pub(crate) by: Option<Arc<str>>,
-    pub(crate) door: Option<Arc<str>>,
+    pub(crate) door: Option<Cow<'static, str>>,
     before: Before,
     hash: OnceLock<Box<Digest>>,
 }
@@ -79,7 +80,7 @@ impl Entry {
         what: What,
         at: DateTime<Utc>,
         by: Option<Arc<str>>,
-        door: Option<Arc<str>>,
+        door: Option<Cow<'static, str>>,
     ) -> Self {
         let before = match &before.entry {
             Self::Stored { hash, .. } => Before::Hash(Box::new(*hash)),

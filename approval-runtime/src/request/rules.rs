@@ -1,5 +1,6 @@
 //! Who may do what to a request, and when: [`open`], [`apply`] and [`refuse`], without I/O. Nothing else changes a state.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -91,7 +92,7 @@ struct Next<'a> {
     guard: Guard,
     now: DateTime<Utc>,
     by: Option<Arc<str>>,
-    door: Option<Arc<str>>,
+    door: Option<Cow<'static, str>>,
 }
 
 impl<'a> Next<'a> {

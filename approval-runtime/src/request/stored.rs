@@ -3,6 +3,7 @@
 //! Each begins with a byte for its format and eight bytes of the SHA-256 of what follows, so that a changed byte is found and a
 //! newer program's record is not mistaken for one of ours. What cannot be read is never run.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
@@ -100,7 +101,7 @@ struct DecidedJson {
 struct VoteJson {
     reviewer: Arc<str>,
     decision: Answer,
-    door: Arc<str>,
+    door: Cow<'static, str>,
     digest: Digest,
     at: i64,
 }
@@ -199,7 +200,7 @@ impl Stored {
         let votes = state.votes.iter().map(|vote| VoteJson {
             reviewer: Arc::clone(&vote.reviewer),
             decision: vote.decision,
-            door: Arc::clone(&vote.door),
+            door: vote.door.clone(),
             digest: vote.digest,
             at: vote.at.timestamp_micros(),
         });

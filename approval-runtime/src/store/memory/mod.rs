@@ -6,7 +6,7 @@ mod log;
 mod rows;
 
 use std::pin::pin;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
@@ -33,6 +33,8 @@ pub struct MemoryStore {
     clock: Clock,
     kept: usize,
     changed: Notify,
+    /// How many wait for changes.
+    waiting: AtomicUsize,
     incarnation: AtomicU64,
 }
 
@@ -51,6 +53,7 @@ impl MemoryStore {
             clock: Clock::start(),
             kept: DEFAULT_KEPT,
             changed: Notify::new(),
+            waiting: AtomicUsize::new(0),
             incarnation: AtomicU64::new(0),
         }
     }
@@ -65,6 +68,22 @@ impl MemoryStore {
     fn rows(&self) -> MutexGuard<'_, Rows> {
         // Every write below is checked first and cannot panic half-way, so a poisoned table is a whole one.
         self.rows.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Somebody who waits for changes.
+struct Waiting<'a>(&'a AtomicUsize);
+
+impl<'a> Waiting<'a> {
+    fn of(count: &'a AtomicUsize) -> Self {
+        count.fetch_add(1, Ordering::SeqCst);
+        Self(count)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
     }
 }
 
@@ -84,7 +103,9 @@ impl ApprovalStore for MemoryStore {
             }
             self.incarnation.store(rows.moment(moment.time).incarnation, Ordering::Release);
             drop(rows);
-            self.changed.notify_waiters();
+            if self.waiting.load(Ordering::SeqCst) > 0 {
+                self.changed.notify_waiters();
+            }
             Ok(())
         })
     }
@@ -110,6 +131,7 @@ impl ApprovalStore for MemoryStore {
 
     fn changes<'a>(&'a self, namespace: &'a str, after: Option<u64>) -> BoxFuture<'a, Result<Changes, StoreError>> {
         Box::pin(async move {
+            let _waiting = Waiting::of(&self.waiting);
             let mut changed = pin!(self.changed.notified());
             loop {
                 // Interested first, looked then: no change falls between the two.
