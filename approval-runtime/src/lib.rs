@@ -86,7 +86,7 @@
 //! | `macros` | yes | the attribute `#[requires_approval]` |
 //! | `rig044` | no | tools of rig 0.44 return `Result<T, ToolExecutionError>` |
 //! | `rmcp3` | no | tools of rmcp 3 return `CallToolResult`, `Result<CallToolResult, ErrorData>` or `Result<Json<T>, CallToolResult>` |
-#![cfg_attr(feature = "sqlite", doc = "| `sqlite` | no | [`SqliteStore`](store::SqliteStore): approvals outlive the process |")]
+#![cfg_attr(feature = "sqlite", doc = "| `sqlite` | no | [`SqliteStore`]: approvals outlive the process |")]
 #![cfg_attr(not(feature = "sqlite"), doc = "| `sqlite` | no | `SqliteStore`: approvals outlive the process |")]
 #![cfg_attr(feature = "testing", doc = "| `testing` | no | the [test kit](testing), for `[dev-dependencies]` |")]
 #![cfg_attr(not(feature = "testing"), doc = "| `testing` | no | the test kit, for `[dev-dependencies]` |")]

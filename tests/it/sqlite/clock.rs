@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use approval_runtime::store::{Expect, Query, Space, StoreError, Which, Write};
-use approval_runtime::{ApprovalStatus, ApprovalStore, EndedBecause};
+use approval_runtime::{ApprovalRequest, ApprovalStatus, ApprovalStore, EndedBecause};
 
 use super::{Dir, approve, ask, gate, open, sql};
 
@@ -91,7 +91,7 @@ async fn i31_earlier_life_is_due() {
     let found = async |which: Which, incarnation| {
         let at = store.now().await.unwrap().of_incarnation(incarnation);
         let query = Query { which, at, ..Query::default() };
-        store.query(&query).await.unwrap().requests.iter().map(|request| request.id()).collect::<Vec<_>>()
+        store.query(&query).await.unwrap().requests.iter().map(ApprovalRequest::id).collect::<Vec<_>>()
     };
     assert_eq!(found(Which::Due, 1).await, [request.id()]);
     assert_eq!(found(Which::Standing(vec![ApprovalStatus::Pending]), 1).await, []);
