@@ -2,8 +2,8 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use approval_runtime::store::{Expect, Space, StoreError, Write};
-use approval_runtime::{ApprovalStatus, ApprovalStore, EndedBecause};
+use approval_runtime::store::{Expect, Query, Space, StoreError, Which, Write};
+use approval_runtime::{ApprovalRequest, ApprovalStatus, ApprovalStore, EndedBecause};
 
 use super::{Dir, approve, ask, gate, open, sql};
 
@@ -78,4 +78,25 @@ async fn i31_incarnation_is_kept() {
     let store = open(&dir.file());
     assert_eq!(store.now().await.unwrap().incarnation, 1);
     assert_eq!(gate(&store).get_request(pending.id()).await.unwrap().status(), ApprovalStatus::Expired);
+}
+
+/// I31: what is of an earlier life is due at once, and no page of what is pending has it.
+#[tokio::test]
+async fn i31_earlier_life_is_due() {
+    let dir = Dir::new();
+    let store = open(&dir.file());
+    let request = ask(&gate(&store)).await;
+    // No gate is left that would write down how it ended.
+    store.commit(&[Write::NewIncarnation { from: 0 }]).await.unwrap();
+    let found = async |which: Which, incarnation| {
+        let at = store.now().await.unwrap().of_incarnation(incarnation);
+        let query = Query { which, at, ..Query::default() };
+        store.query(&query).await.unwrap().requests.iter().map(ApprovalRequest::id).collect::<Vec<_>>()
+    };
+    assert_eq!(found(Which::Due, 1).await, [request.id()]);
+    assert_eq!(found(Which::Standing(vec![ApprovalStatus::Pending]), 1).await, []);
+    assert_eq!(found(Which::Standing(vec![ApprovalStatus::Expired]), 1).await, [request.id()]);
+    // Whoever has not heard of the new life is told what held in the old one.
+    assert_eq!(found(Which::Due, 0).await, []);
+    assert_eq!(found(Which::Standing(vec![ApprovalStatus::Pending]), 0).await, [request.id()]);
 }

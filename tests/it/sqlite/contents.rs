@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use approval_runtime::request::Moment;
 use approval_runtime::store::{AuditQuery, Expect, Query, Row, RowQuery, Space, StoreError, Which, Write};
-use approval_runtime::{ApprovalStatus, ApprovalStore, Cursor, Order};
+use approval_runtime::{ApprovalRequest, ApprovalStatus, ApprovalStore, Cursor, Order};
 use proptest::prelude::Rng as _;
 use proptest::test_runner::{RngAlgorithm, TestRng};
 use serde_json::json;
@@ -174,7 +174,7 @@ async fn pages_are_complete_and_ordered() {
             let page = store.query(&query).await.unwrap().requests;
             let Some(last) = page.last() else { break };
             after = Some(Cursor::of(last));
-            found.extend(page.iter().map(approval_runtime::ApprovalRequest::id));
+            found.extend(page.iter().map(ApprovalRequest::id));
         }
         if order == Order::NewestFirst {
             found.reverse();
@@ -196,7 +196,7 @@ async fn i06_deadlines_count_in_queries() {
         let query = Query { namespace: String::new(), which, at, order: Order::OldestFirst, after: None, limit: None };
         let found = store.query(&query).await.unwrap();
         assert_eq!(found.corrupt, []);
-        found.requests.iter().map(approval_runtime::ApprovalRequest::id).collect::<Vec<_>>()
+        found.requests.iter().map(ApprovalRequest::id).collect::<Vec<_>>()
     };
     let standing = |status| Which::Standing(vec![status]);
     let now = store.now().await.unwrap();
@@ -253,11 +253,7 @@ async fn f08_changed_column_is_named() {
         let at = store.now().await.unwrap();
         let query = Query { at, ..Query::default() };
         let found = store.query(&query).await.unwrap();
-        assert_eq!(
-            found.requests.iter().map(approval_runtime::ApprovalRequest::id).collect::<Vec<_>>(),
-            [other.id()],
-            "{column} {value}"
-        );
+        assert_eq!(found.requests.iter().map(ApprovalRequest::id).collect::<Vec<_>>(), [other.id()], "{column} {value}");
         assert_eq!(found.corrupt.len(), 1);
         if column != "id" {
             assert_eq!(found.corrupt, [victim.id()]);
@@ -307,7 +303,7 @@ async fn f08_flipped_bits_are_found() {
         }
         step.commit().unwrap();
         let found = store.query(&Query::default()).await.unwrap();
-        assert_eq!(found.requests.iter().map(approval_runtime::ApprovalRequest::id).collect::<Vec<_>>(), left);
+        assert_eq!(found.requests.iter().map(ApprovalRequest::id).collect::<Vec<_>>(), left);
         assert_eq!(found.corrupt.len(), RECORDS - left.len());
         let restore = "UPDATE request SET state = (SELECT state FROM temp.kept WHERE kept.nr = request.nr);
             UPDATE ask SET ask = (SELECT ask FROM temp.kept WHERE kept.nr = ask.nr)";

@@ -36,8 +36,15 @@ impl Log {
         self.removed.insert(id);
     }
 
-    /// Drops the rows of requests that are no longer kept, each time there may be as many of them as of others.
+    /// Drops the rows of requests that are no longer kept: at once those in front, as what was made first mostly ends first, and
+    /// the others each time there may be as many of them as of those that stay.
     pub(super) fn compact(&mut self, is_kept: impl Fn(RequestId) -> bool, gone: &mut Vec<ApprovalRequest>) {
+        while let Some((_, first)) = self.rows.front()
+            && !is_kept(first.id())
+            && !self.removed.contains(&first.id())
+        {
+            gone.extend(self.rows.pop_front().map(|(_, request)| request));
+        }
         if self.rows.len() < self.full {
             return;
         }

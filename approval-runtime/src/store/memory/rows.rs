@@ -148,11 +148,14 @@ impl Rows {
             self.ended.push_back(id);
         }
         gone.extend(before);
+        let forgets = self.ended.len() > kept;
         while self.ended.len() > kept {
             let Some(oldest) = self.ended.pop_front() else { break };
             self.forget(oldest, gone);
         }
-        self.log.compact(|id| self.by_id.contains_key(&id), gone);
+        if forgets {
+            self.log.compact(|id| self.by_id.contains_key(&id), gone);
+        }
     }
 
     fn forget(&mut self, id: RequestId, gone: &mut Vec<ApprovalRequest>) {

@@ -30,7 +30,7 @@ pub(super) struct Look {
 impl Look {
     pub(super) fn start(common: Common) -> io::Result<Self> {
         let feed = Arc::clone(&common.feed);
-        let looks = Looks { common, connection: None, version: -1, seen: 0, names: HashMap::new() };
+        let looks = Looks { common, connection: None, version: -1, seen: None, names: HashMap::new() };
         let thread = thread::Builder::new().name("sqlite-look".into()).spawn(move || looks.run())?;
         Ok(Self { feed, thread: Some(thread) })
     }
@@ -49,8 +49,8 @@ struct Looks {
     connection: Option<Connection>,
     /// SQLite's number for what the connection has seen.
     version: i64,
-    /// The last place in `audit` that was looked at.
-    seen: i64,
+    /// The last place in `audit` that was looked at, if anything was since somebody waits.
+    seen: Option<i64>,
     names: HashMap<i64, Vec<u8>>,
 }
 
@@ -58,7 +58,8 @@ impl Looks {
     fn run(mut self) {
         let feed = Arc::clone(&self.common.feed);
         while park(&feed) {
-            // Who began to wait before this look may have missed what was written before it: all of them look once.
+            // What was written while nobody waited is not looked through: those who began to wait meanwhile look once.
+            (self.version, self.seen) = (-1, None);
             let _ = self.look();
             feed.tell(|_| true);
             let mut alone = 0;
@@ -107,8 +108,7 @@ impl Looks {
         }
         let (life, last) = life(connection)?;
         clock.see(life);
-        let seen = mem::replace(&mut self.seen, last);
-        for (after, until) in feed.gaps(seen, last) {
+        for (after, until) in feed.gaps(self.seen.replace(last).unwrap_or(last), last) {
             let mut statement = connection.prepare_cached(
                 "SELECT DISTINCT namespace FROM audit WHERE position > ?1 AND position <= ?2 AND origin <> ?3",
             )?;

@@ -1,5 +1,6 @@
 //! [`SqliteStore`]: everything in one file, which several processes may share.
 
+mod apply;
 mod clock;
 mod common;
 mod fault;
