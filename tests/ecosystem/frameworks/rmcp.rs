@@ -158,7 +158,7 @@ async fn both_orders_are_gated() {
         assert_eq!((refused.is_error, text(&refused)), (Some(true), &*sentence));
         let details = refused.structured_content.expect("the refusal's JSON");
         assert_eq!((&details["code"], &details["message"]), (&json!("rejected"), &json!(sentence)));
-        assert_eq!(returned.request.tool().not_reviewed(), ["self", "context"]);
+        assert_eq!(returned.request.tool().not_reviewed().collect::<Vec<_>>(), ["self", "context"]);
     }
 }
 
