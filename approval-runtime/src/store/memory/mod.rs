@@ -90,7 +90,8 @@ impl Drop for Waiting<'_> {
 impl ApprovalStore for MemoryStore {
     fn commit<'a>(&'a self, writes: &'a [Write]) -> BoxFuture<'a, Result<(), StoreError>> {
         Box::pin(async move {
-            let mut gone = Vec::new();
+            // Room for what one commit drops, made before the lock is taken.
+            let mut gone = Vec::with_capacity(8);
             Write::check_distinct(writes)?;
             let mut rows = self.rows();
             let moment = rows.moment(self.clock.now());
