@@ -240,8 +240,16 @@ impl ApprovalGate {
         if writes.is_empty() {
             return Ok(0);
         }
+        #[cfg(feature = "_failpoints")]
+        for (_, event) in &events {
+            failpoint!(before crate::failpoint::name(event));
+        }
         match self.inner.store.commit(&writes).await {
             Ok(()) => {
+                #[cfg(feature = "_failpoints")]
+                for (_, event) in &events {
+                    failpoint!(after crate::failpoint::name(event));
+                }
                 for (write, transition) in writes.iter().zip(transitions) {
                     if let (Some(request), Some(transition)) = (write.request(), transition) {
                         self.announce(transition, request);

@@ -242,7 +242,9 @@ impl Left {
             // A child that died before it could say which gate it has is dead all the same.
             let lives = self.gates.get(gate).is_some_and(|child| !self.killed.contains(child));
             let dropped = history.number.as_ref().is_some_and(|number| self.dropped.contains(number));
-            if lives && !dropped {
+            // Nor where a new life of the store began while it ran: what it came to may have been lost.
+            let earlier = history.life < self.time.incarnation;
+            if lives && !dropped && !earlier {
                 return Err(format!("request {id} is indeterminate, and its holder lives: {row:?}"));
             }
         }
