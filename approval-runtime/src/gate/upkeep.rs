@@ -99,12 +99,12 @@ impl ApprovalGate {
         }
         failpoint!("after_new_life");
         self.settle_due().await.map_err(unavailable)?;
-        self.settle_earlier().await.map_err(unavailable)?;
+        self.settle_earlier(from).await.map_err(unavailable)?;
         Ok(self.now().await.map_err(unavailable)?.incarnation)
     }
 
-    /// Settles what ran in an earlier life of the store: whoever held it may have ended it in what was lost.
-    async fn settle_earlier(&self) -> Result<(), StoreError> {
+    /// Settles what ran in this life of the store or an earlier one: whoever held it may have ended it in what was lost.
+    async fn settle_earlier(&self, life: u64) -> Result<(), StoreError> {
         for status in [ApprovalStatus::Approved, ApprovalStatus::AutoApproved] {
             let mut after = None;
             loop {
@@ -112,7 +112,7 @@ impl ApprovalGate {
                 let page = self.page(Which::Standing(vec![status]), after, PAGE).await?;
                 let Some(last) = page.last() else { break };
                 after = Some(Cursor::of(last));
-                let executing = page.into_iter().filter(|request| request.incarnation() != now.incarnation);
+                let executing = page.into_iter().filter(|request| request.incarnation() <= life);
                 let orphan = |request: ApprovalRequest| Some((Event::Orphan { holder: request.execution().holder? }, request));
                 let events = executing.filter_map(orphan).map(|(event, request)| (request, event));
                 self.write_all(events.collect(), now).await?;
