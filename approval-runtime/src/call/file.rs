@@ -94,7 +94,7 @@ impl ApprovalGate {
         let request = match self.open(asking, verdict).await? {
             Opened::New(request) => request,
             // It has no key, and ids are random.
-            Opened::Before(id) => return Err(Refusal::AlreadyExecuted { tool: tool.name().into(), id }),
+            Opened::Before { id, .. } => return Err(Refusal::AlreadyExecuted { tool: tool.name().into(), id }),
         };
         if request.status() == ApprovalStatus::Pending {
             watch(self, request.id());

@@ -228,10 +228,9 @@ impl Asked {
                 Box::pin(ready(Ok(Box::new(Approved { what, hidden, cancel, annotated, by_name: None }))))
             }
             Judgement::Deny(rule) => Box::pin(async move {
-                let tool = asking.tool.clone();
                 match gate.open(asking, Verdict::Deny { rule: Arc::clone(&rule) }).await? {
                     Opened::New(request) => Err(Refusal::of(&request).into()),
-                    Opened::Before(id) => Err(waiting::denied_again(&gate, tool.name(), id, rule).await),
+                    Opened::Before { id, ask } => Err(waiting::denied_again(&gate, ask.tool.name(), id, rule).await),
                 }
             }),
             Judgement::Ask => {
@@ -242,8 +241,8 @@ impl Asked {
                         match wait_for(waits(gate.clone(), id), filing, check.clone(), cancel.as_mut()).await {
                             Ok(approved) => break approved,
                             Err(NotApproved::Stopped(stop)) => return Err(stop),
-                            Err(NotApproved::Withdrawn(request)) => {
-                                let asking = Asking::anew(&request);
+                            Err(NotApproved::Gone(ask)) => {
+                                let asking = Asking::anew(&ask);
                                 (id, filing) = (asking.id, file(&gate, asking));
                             }
                         }

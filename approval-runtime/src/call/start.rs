@@ -13,7 +13,7 @@ use crate::check::Check;
 use crate::gate::{ApprovalGate, Asking, NotApplied, Opened, RunningBody};
 use crate::policy::Ruling;
 use crate::refusal::{Refusal, Stop};
-use crate::request::{ApprovalRequest, Conflict, EndedBecause, Event, RequestId, Verdict};
+use crate::request::{ApprovalRequest, Conflict, EndedBecause, Event, Verdict};
 use crate::scope::ByName;
 
 /// A call that may run once its start is claimed.
@@ -111,9 +111,9 @@ impl Approved {
                     let holder = gate.instance();
                     match gate.open(asking, Verdict::AutoApprove { rule, claim_id, holder }).await {
                         Ok(Opened::New(request)) => Ok(permit.claimed(request)),
-                        Ok(Opened::Before(id)) => {
+                        Ok(there @ Opened::Before { .. }) => {
                             permit.refused();
-                            Box::pin(again(gate, id, digest, check, self.cancel)).await
+                            Box::pin(again(gate, there, digest, check, self.cancel)).await
                         }
                         // Whether it was written is not known: the body does not run.
                         Err(refusal @ Refusal::Unavailable { .. }) => Err(refusal.into()),
@@ -132,16 +132,16 @@ impl Approved {
 /// A rule lets the call through that people were asked about before: theirs is the one start.
 async fn again(
     gate: ApprovalGate,
-    id: RequestId,
+    there: Opened,
     digest: Digest,
     check: Check,
     mut cancel: Option<BoxFuture<'static, ()>>,
 ) -> Result<Permit, Stop> {
-    let (mut waiting, request) = wait_again(gate, id, check, cancel.as_mut()).await?;
+    let (mut waiting, request) = wait_again(gate, there, check, cancel.as_mut()).await?;
     if request.digest() != digest {
         // The values at hand are not those that a reviewer put in their place. Another call may have them.
         waiting.withdraws = false;
-        return Err(Refusal::DigestMismatch { tool: request.tool_name().into(), id }.into());
+        return Err(Refusal::DigestMismatch { tool: request.tool_name().into(), id: request.id() }.into());
     }
     let withdrawn = cancel.as_mut().is_some_and(is_ready);
     waiting.claim(request, withdrawn).await

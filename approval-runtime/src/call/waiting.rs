@@ -15,7 +15,7 @@ use crate::boxed::BoxFuture;
 use crate::check::Check;
 use crate::gate::{ApprovalGate, Asking, NotApplied, Opened};
 use crate::refusal::{Refusal, Stop};
-use crate::request::{ApprovalRequest, ApprovalStatus, Conflict, Event, RequestId, Verdict};
+use crate::request::{ApprovalRequest, ApprovalStatus, Ask, Conflict, Event, RequestId, Verdict};
 use crate::wait::{self, Waiter};
 
 /// A request that a call waits for. Dropped, it withdraws the request.
@@ -54,8 +54,8 @@ pub(super) fn in_background(write: impl Future<Output = ()> + Send + 'static) {
 /// Why a call that waited may not start.
 pub(super) enum NotApproved {
     Stopped(Stop),
-    /// The same call, made before, went away and took the request with it. This one is still wanted.
-    Withdrawn(ApprovalRequest),
+    /// The same call, made before, went away and took the request with it, or its record is removed. This one is still wanted.
+    Gone(Arc<Ask>),
 }
 
 impl<S: Into<Stop>> From<S> for NotApproved {
@@ -65,10 +65,11 @@ impl<S: Into<Stop>> From<S> for NotApproved {
 }
 
 impl NotApproved {
+    /// Says why a call does not start that nobody is asked about anew: a rule has let it through.
     fn into_stop(self) -> Stop {
         match self {
             Self::Stopped(stop) => stop,
-            Self::Withdrawn(request) => Stop::of(&request),
+            Self::Gone(ask) => Refusal::Cancelled { tool: ask.tool.name().into(), id: None, because: None }.into(),
         }
     }
 }
@@ -88,12 +89,15 @@ pub(super) fn file(gate: &ApprovalGate, asking: Asking) -> BoxFuture<'static, Re
 /// Waits until a request is approved that the same call made before.
 pub(super) async fn wait_again(
     gate: ApprovalGate,
-    id: RequestId,
+    there: Opened,
     check: Check,
     cancel: Option<&mut BoxFuture<'static, ()>>,
 ) -> Result<(Waiting, ApprovalRequest), Stop> {
-    let there = Box::pin(ready(Ok(Opened::Before(id))));
-    wait_for(Waiting::sharing(gate, id), there, check, cancel).await.map_err(NotApproved::into_stop)
+    let id = match &there {
+        Opened::New(request) => request.id(),
+        Opened::Before { id, .. } => *id,
+    };
+    wait_for(Waiting::sharing(gate, id), Box::pin(ready(Ok(there))), check, cancel).await.map_err(NotApproved::into_stop)
 }
 
 /// Says why a call does not run that a rule forbids by now, and that was made before.
@@ -116,10 +120,10 @@ pub(super) async fn wait_for(
     let mut waiter = Waiter::register(waiting.id, check.clone());
     let mut request = match filing.await {
         Ok(Opened::New(request)) => request,
-        Ok(Opened::Before(id)) => {
+        Ok(Opened::Before { id, ask }) => {
             waiting.turns_to(id);
             waiter = Waiter::register(id, check.clone());
-            let request = Box::pin(waiting.attach()).await?;
+            let request = Box::pin(waiting.attach(ask)).await?;
             if request.status() == ApprovalStatus::Approved {
                 return Ok((waiting, request));
             }
@@ -189,7 +193,7 @@ pub(super) async fn wait_for(
             _ => {
                 waiting.withdraws = false;
                 let withdrawn = wanted && request.is_withdrawn();
-                return Err(if withdrawn { NotApproved::Withdrawn(request) } else { Stop::of(&request).into() });
+                return Err(if withdrawn { NotApproved::Gone(request.shared_ask()) } else { Stop::of(&request).into() });
             }
         }
     }
@@ -228,17 +232,14 @@ impl Waiting {
     }
 
     /// Waits for a request that was there before the call: it is pending then, or approved and not started.
-    async fn attach(&self) -> Result<ApprovalRequest, NotApproved> {
+    async fn attach(&self, ask: Arc<Ask>) -> Result<ApprovalRequest, NotApproved> {
         let (gate, id) = (&self.gate, self.id);
         match gate.advance(id, None, &Event::Attach { waiter: gate.instance() }).await {
             Ok(request) | Err(NotApplied::Conflict(Conflict::Repeated, request)) => Ok(request),
-            Err(NotApplied::Conflict(_, request)) if request.is_withdrawn() => Err(NotApproved::Withdrawn(request)),
-            Err(NotApplied::Conflict(_, request)) => Err(Stop::of(&request).into()),
-            Err(NotApplied::NotFound(_)) => {
-                Err(Refusal::Unavailable { tool: "".into(), id: Some(id), source: Arc::new(Gone) }.into())
-            }
+            Err(NotApplied::Conflict(_, request)) if !request.is_withdrawn() => Err(Stop::of(&request).into()),
+            Err(NotApplied::Conflict(..) | NotApplied::NotFound(_)) => Err(NotApproved::Gone(ask)),
             Err(NotApplied::Store(error)) => {
-                Err(Refusal::Unavailable { tool: "".into(), id: Some(id), source: Arc::new(error) }.into())
+                Err(Refusal::Unavailable { tool: ask.tool.name().into(), id: Some(id), source: Arc::new(error) }.into())
             }
         }
     }

@@ -294,7 +294,11 @@ impl ApprovalGate {
 /// A request that was made just now, or that is there from before.
 pub(crate) enum Opened {
     New(ApprovalRequest),
-    Before(RequestId),
+    Before {
+        id: RequestId,
+        /// What was to be asked now.
+        ask: Arc<Ask>,
+    },
 }
 
 /// What a request is opened from.
@@ -310,9 +314,9 @@ pub(crate) struct Asking {
 }
 
 impl Asking {
-    /// Asks anew what was asked with a request.
-    pub(crate) fn anew(request: &ApprovalRequest) -> Self {
-        let Ask { tool, arguments, agent, call_id, reason, policy_version, key, .. } = request.ask();
+    /// Asks anew what was asked, or was to be.
+    pub(crate) fn anew(ask: &Ask) -> Self {
+        let Ask { tool, arguments, agent, call_id, reason, policy_version, key, .. } = ask;
         Self {
             id: RequestId::random(),
             tool: tool.clone(),
@@ -404,7 +408,7 @@ impl ApprovalGate {
                     transition.into_iter().for_each(|transition| self.announce(transition, &request));
                     return Ok(Opened::New(request));
                 }
-                Err(StoreError::AlreadyExists { id }) => return Ok(Opened::Before(id)),
+                Err(StoreError::AlreadyExists { id }) => return Ok(Opened::Before { id, ask }),
                 Err(StoreError::TooManyPending { limit }) => return Err(Refusal::TooManyPending { tool: name(), limit }),
                 Err(error) => error,
             };

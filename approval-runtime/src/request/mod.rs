@@ -248,6 +248,10 @@ impl ApprovalRequest {
         &self.ask
     }
 
+    pub(crate) fn shared_ask(&self) -> Arc<Ask> {
+        Arc::clone(&self.ask)
+    }
+
     pub(crate) fn state(&self) -> &State {
         &self.state
     }

@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 use std::{panic, thread};
 
 use approval_runtime::{
-    ApprovalGate, ApprovalRequest, ApprovalStatus, Decision, ExecutionState, NewRequest, Refusal, RequestId, RequestQuery,
-    Reviewer, Settlement, SqliteStore,
+    ApprovalGate, ApprovalRequest, ApprovalStatus, Decision, ExecutionState, NewRequest, RequestId, RequestQuery, Reviewer,
+    Settlement, SqliteStore,
 };
 use serde_json::json;
 
@@ -226,8 +226,6 @@ impl Worker {
         let answer = match returned {
             Ok(Ok(text)) => format!("ok {text}"),
             Ok(Err(Fault::Failed)) => "failed".to_owned(),
-            // Retention was faster than a call that found the same one made before: a next try asks anew.
-            Ok(Err(Fault::Refused(refusal))) if is_gone(&refusal) => "refused removed -".to_owned(),
             Ok(Err(Fault::Refused(refusal))) => {
                 let id = refusal.request_id().map_or_else(|| "-".to_owned(), |id| id.to_string());
                 if refusal.code() == "unavailable" {
@@ -388,9 +386,4 @@ impl Worker {
 /// Reads an id that this program wrote.
 pub(crate) fn id(text: &str) -> Result<RequestId, String> {
     RequestId::from_str(text).map_err(|_| format!("`{text}` is no request id"))
-}
-
-fn is_gone(refusal: &Refusal) -> bool {
-    let source = std::error::Error::source(refusal).map(ToString::to_string);
-    refusal.code() == "unavailable" && source.as_deref() == Some("the store no longer has the request")
 }
