@@ -307,3 +307,26 @@ async fn forgotten_requests_are_on_no_page() {
     assert_eq!(read(&gate, &RequestQuery::new()).await, [open, rejected[0], rejected[1]]);
     assert_eq!(read(&gate, &RequestQuery::new().status(ApprovalStatus::Rejected)).await, rejected[..2]);
 }
+
+/// Retention takes what has ended and is old enough, tells of it, and nothing else.
+#[tokio::test(start_paused = true)]
+async fn removed_records_are_told() {
+    let gate = gate();
+    let mut filed = Vec::new();
+    for _ in 0..3 {
+        filed.push(gate.create_request(NewRequest::new(pay(), five())).await.unwrap().id());
+    }
+    for id in &filed[..2] {
+        gate.decide(*id, Decision::reject(alice())).await.unwrap();
+    }
+    let mut events = gate.events();
+    assert_eq!(gate.remove_ended(Duration::from_secs(60)).await.unwrap(), 0, "they are too young");
+    tokio::time::advance(Duration::from_secs(61)).await;
+    assert_eq!(gate.remove_ended(Duration::from_secs(60)).await.unwrap(), 2);
+    for id in &filed[..2] {
+        let event = events.next().await.unwrap();
+        assert_eq!((event.kind.as_str(), event.request.id()), ("removed", *id));
+        assert_eq!(gate.get_request(*id).await.unwrap_err().code(), "not_found");
+    }
+    assert_eq!(gate.get_pending().await.unwrap()[0].id(), filed[2]);
+}

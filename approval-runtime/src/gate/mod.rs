@@ -33,7 +33,8 @@ use crate::notify::{Channel, Notice};
 use crate::policy::{Compiled, Ruling};
 use crate::refusal::Refusal;
 use crate::request::{
-    ApprovalRequest, ApprovalStatus, Ask, Change, Conflict, Event, Moment, RequestId, Transition, Verdict, apply, open, refuse,
+    ApprovalRequest, ApprovalStatus, Ask, Change, Conflict, Event, Guard, Moment, RequestId, Transition, Verdict, apply, open,
+    refuse,
 };
 use crate::review::{DecideError, Decider};
 use crate::store::{ApprovalStore, StoreError, Write};
@@ -155,6 +156,14 @@ impl From<StoreError> for NotApplied {
             StoreError::NotFound { id } => Self::NotFound(id),
             error => Self::Store(error),
         }
+    }
+}
+
+/// Returns the write that an event comes to.
+fn written(event: &Event, request: ApprovalRequest, guard: Guard) -> Write {
+    match event {
+        Event::Remove => Write::Remove { request, guard },
+        _ => Write::Update { request, guard },
     }
 }
 
@@ -452,12 +461,14 @@ impl ApprovalGate {
                 }
             };
             let request = request.with(state);
-            let write = [Write::Update { request, guard }];
+            let write = [written(event, request, guard)];
             failpoint!(before crate::failpoint::name(event));
             match self.inner.store.commit(&write).await {
                 Ok(()) => {
                     failpoint!(after crate::failpoint::name(event));
-                    let [Write::Update { request, .. }] = write else { return Err(NotApplied::NotFound(id)) };
+                    let [Write::Update { request, .. } | Write::Remove { request, .. }] = write else {
+                        return Err(NotApplied::NotFound(id));
+                    };
                     transition.into_iter().for_each(|transition| self.announce(transition, &request));
                     return Ok(request);
                 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use uuid::Uuid;
 
 use super::process::Process;
-use super::{ApprovalGate, NotApplied, unavailable};
+use super::{ApprovalGate, NotApplied, unavailable, written};
 use crate::decision::Reviewer;
 use crate::policy::Ruling;
 use crate::request::{
@@ -142,26 +142,11 @@ impl ApprovalGate {
                 let old: Vec<_> = page.into_iter().take_while(|request| request.created_at() < before).collect();
                 let Some(last) = old.last() else { break };
                 after = Some(Cursor::of(last));
-                for request in old.iter().filter(|request| request.has_ended()) {
-                    removed += usize::from(self.remove(request, now).await.map_err(unavailable)?);
-                }
+                let ended = old.into_iter().filter(ApprovalRequest::has_ended).map(|request| (request, Event::Remove));
+                removed += self.write_all(ended.collect(), now).await.map_err(unavailable)?;
             }
         }
         Ok(removed)
-    }
-
-    /// Removes a record, and says whether it did: somebody else may have, or it may have changed.
-    async fn remove(&self, request: &ApprovalRequest, now: Moment) -> Result<bool, StoreError> {
-        let Ok(Change { state, guard, .. }) = apply(request, &Event::Remove, now) else { return Ok(false) };
-        failpoint!("before_remove");
-        match self.inner.store.commit(&[Write::Remove { request: request.with(state), guard }]).await {
-            Ok(()) => {
-                failpoint!("after_remove");
-                Ok(true)
-            }
-            Err(StoreError::Stale { .. } | StoreError::NotFound { .. }) => Ok(false),
-            Err(error) => Err(error),
-        }
     }
 }
 
@@ -234,7 +219,7 @@ impl ApprovalGate {
     async fn write_all(&self, events: Vec<(ApprovalRequest, Event)>, now: Moment) -> Result<usize, StoreError> {
         let changed = events.iter().filter_map(|(request, event)| {
             let Change { state, guard, transition } = apply(request, event, now).ok()?;
-            Some((Write::Update { request: request.with(state), guard }, transition))
+            Some((written(event, request.with(state), guard), transition))
         });
         let (writes, transitions): (Vec<_>, Vec<_>) = changed.unzip();
         if writes.is_empty() {
