@@ -9,7 +9,7 @@ use std::error::Error;
 use std::time::Duration;
 
 use approval_runtime::{
-    Agent, ApprovalGate, Decision, EventKind, Events, Progress, ProgressKind, Refusal, Reviewer, requires_approval,
+    Agent, ApprovalGate, Decision, EventKind, Events, Progress, ProgressKind, Refusal, Reviewer, Transition, requires_approval,
 };
 use tokio::time::{interval, sleep};
 
@@ -58,7 +58,7 @@ async fn answer(gate: &ApprovalGate, run: &str, message: &'static str) -> Result
 async fn review(gate: ApprovalGate, mut events: Events) {
     let alice = Reviewer::new("alice").role("finance");
     while let Some(event) = events.next().await {
-        if event.kind != EventKind::Requested {
+        if event.kind != EventKind::Changed(Transition::Requested) {
             continue;
         }
         sleep(Duration::from_millis(2_500)).await;

@@ -6,7 +6,7 @@
 //! ```
 
 use approval_runtime::arguments::display;
-use approval_runtime::{ApprovalGate, Decision, EventKind, Events, Refusal, Reviewer, requires_approval};
+use approval_runtime::{ApprovalGate, Decision, EventKind, Events, Refusal, Reviewer, Transition, requires_approval};
 
 /// Why a payment was not made.
 #[derive(Debug, thiserror::Error)]
@@ -28,7 +28,7 @@ async fn process_payment(amount: f64, customer: &str) -> Result<String, PaymentE
 /// Stands in for a person: approves up to 100, rejects up to 1,000, and looks away from the rest.
 async fn decide(gate: ApprovalGate, mut events: Events) {
     while let Some(event) = events.next().await {
-        if event.kind != EventKind::Requested {
+        if event.kind != EventKind::Changed(Transition::Requested) {
             continue;
         }
         let (request, alice) = (event.request, Reviewer::new("alice"));

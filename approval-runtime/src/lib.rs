@@ -166,7 +166,9 @@ pub use crate::gate::{ApprovalGate, ApprovalGateBuilder, BuildError, RequestPage
 pub use crate::notify::{Notice, Notifier, NotifyError};
 pub use crate::policy::{ApprovalPolicy, AutoApproveRule};
 pub use crate::refusal::{Refusal, ToolReturn};
-pub use crate::request::{ApprovalRequest, ApprovalStatus, EndedBecause, ExecutionState, Fact, RequestId, Settlement};
+pub use crate::request::{
+    ApprovalRequest, ApprovalStatus, EndedBecause, ExecutionState, Fact, RequestId, Settlement, Transition,
+};
 pub use crate::review::{DecideError, Decider};
 pub use crate::scope::InCurrentScope;
 pub use crate::signature::{Reviewable, Showable};

@@ -13,7 +13,7 @@ use approval_runtime::arguments::display;
 use approval_runtime::notify::Terminal;
 use approval_runtime::{
     Agent, ApprovalGate, ApprovalRequest, BoxFuture, DecideError, Event, EventKind, Events, Notice, Notifier, NotifyError,
-    RequestQuery, Reviewer,
+    RequestQuery, Reviewer, Transition,
 };
 use approval_server::Bound;
 use tokio::sync::Notify;
@@ -197,12 +197,14 @@ impl Screen {
             (None, reviewer, _) => format!("by {}", display::name(reviewer.unwrap_or("nobody"))),
         };
         let (word, what) = match kind {
-            EventKind::AutoApproved => ("allowed", by()),
-            EventKind::Approved => ("approved", by()),
-            EventKind::Rejected if request.matched_rule().is_some() => ("refused", by()),
-            EventKind::Rejected => ("rejected", by()),
-            EventKind::TimedOut => ("timed out", format!("nobody decided for {} seconds", request.timeout().as_secs())),
-            EventKind::Cancelled => ("cancelled", "it waited, and did not run".to_owned()),
+            EventKind::Changed(Transition::AutoApproved) => ("allowed", by()),
+            EventKind::Changed(Transition::Approved) => ("approved", by()),
+            EventKind::Changed(Transition::Rejected) if request.matched_rule().is_some() => ("refused", by()),
+            EventKind::Changed(Transition::Rejected) => ("rejected", by()),
+            EventKind::Changed(Transition::TimedOut) => {
+                ("timed out", format!("nobody decided for {} seconds", request.timeout().as_secs()))
+            }
+            EventKind::Changed(Transition::Cancelled) => ("cancelled", "it waited, and did not run".to_owned()),
             // What ran is printed by the tools, what waits by the notifier.
             _ => return,
         };

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use approval_runtime::testing::{Reply, TestGate};
-use approval_runtime::{ApprovalStatus, Decision, EventKind, ExecutionState, NewRequest, Refusal, Reviewer, Tool};
+use approval_runtime::{ApprovalStatus, Decision, EventKind, ExecutionState, NewRequest, Refusal, Reviewer, Tool, Transition};
 use serde_json::{Value, json};
 
 use crate::tools::{Starts, alice, approve, builder, five, gate, pay, pending, reject};
@@ -71,9 +71,9 @@ async fn unattended_request_ends_by_itself() {
     let gate = gate();
     let mut events = gate.events();
     let request = gate.create_request(NewRequest::new(pay(), five())).await.unwrap();
-    assert_eq!(events.next().await.unwrap().kind, EventKind::Requested);
+    assert_eq!(events.next().await.unwrap().kind, EventKind::Changed(Transition::Requested));
     let ended = events.next().await.unwrap();
-    assert_eq!((ended.kind, ended.request.id()), (EventKind::TimedOut, request.id()));
+    assert_eq!((ended.kind, ended.request.id()), (EventKind::Changed(Transition::TimedOut), request.id()));
 }
 
 /// I15: an approval that nobody uses ends.
@@ -209,7 +209,12 @@ async fn events_tell_the_whole_story() {
     let (gate, starts) = (gate(), Starts::default());
     let mut events = gate.events();
     let (_, request) = tokio::join!(starts.pay(&gate, five()), approve(&gate));
-    for kind in [EventKind::Requested, EventKind::Approved, EventKind::Started, EventKind::Executed] {
+    for kind in [
+        EventKind::Changed(Transition::Requested),
+        EventKind::Changed(Transition::Approved),
+        EventKind::Changed(Transition::Started),
+        EventKind::Changed(Transition::Executed),
+    ] {
         let event = events.next().await.unwrap();
         assert_eq!((event.kind, event.request.id()), (kind, request.id()));
     }
@@ -253,6 +258,6 @@ async fn i15_unused_approval_is_ended_in_time() {
     let request = gate.create_request(NewRequest::new(slow, five())).await.unwrap();
     gate.decide(request.id(), Decision::approve(alice(), request.digest())).await.unwrap();
     let approved = tokio::time::Instant::now();
-    while events.next().await.unwrap().kind != EventKind::Expired {}
+    while events.next().await.unwrap().kind != EventKind::Changed(Transition::Expired) {}
     assert!(approved.elapsed() < Duration::from_secs(20 * 60), "{:?}", approved.elapsed());
 }

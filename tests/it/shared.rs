@@ -7,7 +7,7 @@ use std::time::Duration;
 use approval_runtime::store::{Expect, RowQuery, Space, Write};
 use approval_runtime::{
     Agent, ApprovalGate, ApprovalStatus, ApprovalStore, Decision, Effect, EndedBecause, EventKind, ExecutionState, NewRequest,
-    Refusal, RequestId, SqliteStore, Tool,
+    Refusal, RequestId, SqliteStore, Tool, Transition,
 };
 use serde_json::json;
 use tokio::time::timeout;
@@ -67,7 +67,7 @@ async fn events_tell_of_other_processes() {
     };
     let rejected = async {
         while let Some(event) = events.next().await {
-            if event.kind == EventKind::Rejected {
+            if event.kind == EventKind::Changed(Transition::Rejected) {
                 return event.request;
             }
         }

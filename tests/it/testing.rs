@@ -8,7 +8,7 @@ use std::time::Duration;
 use approval_runtime::testing::{Reply, TestGate};
 use approval_runtime::{
     Agent, ApprovalGate, ApprovalGateBuilder, ApprovalPolicy, ApprovalStatus, EventKind, ExecutionState, InCurrentScope,
-    NewRequest, Refusal, Reviewer, Tool, requires_approval,
+    NewRequest, Refusal, Reviewer, Tool, Transition, requires_approval,
 };
 use serde_json::{Value, json};
 use tokio::time::Instant;
@@ -32,7 +32,12 @@ async fn reply_takes_no_time() {
     let mut events = gate.events();
     assert_eq!(gate.scope(send_email("ada")).await.unwrap(), "sent to ada");
     assert_eq!(before.elapsed(), Duration::ZERO);
-    for kind in [EventKind::Requested, EventKind::Approved, EventKind::Started, EventKind::Executed] {
+    for kind in [
+        EventKind::Changed(Transition::Requested),
+        EventKind::Changed(Transition::Approved),
+        EventKind::Changed(Transition::Started),
+        EventKind::Changed(Transition::Executed),
+    ] {
         assert_eq!(events.next().await.unwrap().kind, kind);
     }
     let request = &gate.asked()[0];

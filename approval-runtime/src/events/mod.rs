@@ -35,38 +35,8 @@ pub struct Event {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum EventKind {
-    /// A call waits for reviewers.
-    Requested,
-    /// One of several needed approvals was given.
-    Voted,
-    /// The last needed approval was given.
-    Approved,
-    /// A rule let the call through, and it started.
-    AutoApproved,
-    /// A reviewer or a deny rule refused.
-    Rejected,
-    /// Nobody decided in time.
-    TimedOut,
-    /// The request was withdrawn.
-    Cancelled,
-    /// An approval ended unused.
-    Expired,
-    /// The body starts.
-    Started,
-    /// The body returned.
-    Executed,
-    /// The body failed.
-    Failed,
-    /// Nobody knows how far the body came: it was dropped while it ran, or its process is gone.
-    Indeterminate,
-    /// A call waits for it that was made after it.
-    Attached,
-    /// Nobody waits for it any more; it can still be decided.
-    Left,
-    /// A person said how it ended.
-    Settled,
-    /// Its record was removed.
-    Removed,
+    /// The request changed.
+    Changed(Transition),
     /// A channel took the notification.
     Delivered {
         /// The channel's name.
@@ -82,51 +52,13 @@ pub enum EventKind {
 }
 
 impl EventKind {
-    /// Returns the kind's name in snake case, as the API's live events carry it.
+    /// Returns the kind's name in snake case, as the API's live events carry it: a change has the name that histories give it.
     #[must_use]
     pub const fn as_str(&self) -> &'static str {
         match self {
-            Self::Requested => "requested",
-            Self::Voted => "voted",
-            Self::Approved => "approved",
-            Self::AutoApproved => "auto_approved",
-            Self::Rejected => "rejected",
-            Self::TimedOut => "timed_out",
-            Self::Cancelled => "cancelled",
-            Self::Expired => "expired",
-            Self::Started => "started",
-            Self::Executed => "executed",
-            Self::Failed => "failed",
-            Self::Indeterminate => "indeterminate",
-            Self::Attached => "attached",
-            Self::Left => "left",
-            Self::Settled => "settled",
-            Self::Removed => "removed",
+            Self::Changed(transition) => transition.as_str(),
             Self::Delivered { .. } => "delivered",
             Self::NotDelivered { .. } => "not_delivered",
-        }
-    }
-}
-
-impl From<Transition> for EventKind {
-    fn from(transition: Transition) -> Self {
-        match transition {
-            Transition::Requested => Self::Requested,
-            Transition::Voted => Self::Voted,
-            Transition::Approved => Self::Approved,
-            Transition::AutoApproved => Self::AutoApproved,
-            Transition::Rejected => Self::Rejected,
-            Transition::TimedOut => Self::TimedOut,
-            Transition::Cancelled => Self::Cancelled,
-            Transition::Expired => Self::Expired,
-            Transition::Started => Self::Started,
-            Transition::Executed => Self::Executed,
-            Transition::Failed => Self::Failed,
-            Transition::Indeterminate => Self::Indeterminate,
-            Transition::Attached => Self::Attached,
-            Transition::Left => Self::Left,
-            Transition::Settled => Self::Settled,
-            Transition::Removed => Self::Removed,
         }
     }
 }

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use super::EventKind;
 use crate::arguments::display;
 use crate::decision::Answer;
-use crate::request::{ApprovalRequest, ExecutionState, RequestId};
+use crate::request::{ApprovalRequest, ExecutionState, RequestId, Transition};
 
 /// How many steps a reader of one run may be behind before it misses some.
 pub const RUN_CAPACITY: usize = 64;
@@ -81,35 +81,35 @@ pub struct Progress {
 impl Progress {
     /// Makes the step that an event is, where the end user has anything of it.
     pub(super) fn of(event: &EventKind, request: &ApprovalRequest) -> Option<Self> {
-        let (kind, words) = match event {
-            EventKind::Requested => (ProgressKind::Waiting, awaited(request)),
-            EventKind::Voted => (ProgressKind::Waiting, counted(request)),
-            EventKind::Approved => (ProgressKind::Approved, approved(request)),
-            EventKind::Started => (ProgressKind::Running, format!("{}, running", approved(request))),
-            EventKind::AutoApproved => (ProgressKind::Running, "Allowed by a rule, running".to_owned()),
-            EventKind::Executed => (ProgressKind::Done, "Done".to_owned()),
-            EventKind::Failed => (ProgressKind::Failed, "Failed".to_owned()),
-            EventKind::Rejected if request.matched_rule().is_some() => (ProgressKind::Rejected, "Refused by a rule".to_owned()),
-            EventKind::Rejected => {
+        // Deliveries are for the operator.
+        let EventKind::Changed(transition) = event else { return None };
+        let (kind, words) = match transition {
+            Transition::Requested => (ProgressKind::Waiting, awaited(request)),
+            Transition::Voted => (ProgressKind::Waiting, counted(request)),
+            Transition::Approved => (ProgressKind::Approved, approved(request)),
+            Transition::Started => (ProgressKind::Running, format!("{}, running", approved(request))),
+            Transition::AutoApproved => (ProgressKind::Running, "Allowed by a rule, running".to_owned()),
+            Transition::Executed => (ProgressKind::Done, "Done".to_owned()),
+            Transition::Failed => (ProgressKind::Failed, "Failed".to_owned()),
+            Transition::Rejected if request.matched_rule().is_some() => {
+                (ProgressKind::Rejected, "Refused by a rule".to_owned())
+            }
+            Transition::Rejected => {
                 (ProgressKind::Rejected, format!("Rejected by {}", display::name(request.decided_by().unwrap_or("nobody"))))
             }
-            EventKind::TimedOut => (ProgressKind::TimedOut, "Nobody decided in time".to_owned()),
-            EventKind::Cancelled => (ProgressKind::Cancelled, ended("Withdrawn", request)),
-            EventKind::Expired => (ProgressKind::Expired, ended("Not started", request)),
-            EventKind::Indeterminate => (ProgressKind::Indeterminate, "Cut short, nobody knows how far it came".to_owned()),
-            EventKind::Settled => {
+            Transition::TimedOut => (ProgressKind::TimedOut, "Nobody decided in time".to_owned()),
+            Transition::Cancelled => (ProgressKind::Cancelled, ended("Withdrawn", request)),
+            Transition::Expired => (ProgressKind::Expired, ended("Not started", request)),
+            Transition::Indeterminate => (ProgressKind::Indeterminate, "Cut short, nobody knows how far it came".to_owned()),
+            Transition::Settled => {
                 let by = display::name(request.execution().settled_by.as_deref().unwrap_or("nobody"));
                 match request.execution().state {
                     ExecutionState::Failed => (ProgressKind::Failed, format!("Failed, says {by}")),
                     _ => (ProgressKind::Done, format!("Done, says {by}")),
                 }
             }
-            // Who waits and what is kept, and the channels, are the operator's.
-            EventKind::Attached
-            | EventKind::Left
-            | EventKind::Removed
-            | EventKind::Delivered { .. }
-            | EventKind::NotDelivered { .. } => return None,
+            // So is who waits and what is kept.
+            Transition::Attached | Transition::Left | Transition::Removed => return None,
         };
         // The record's times are the store's, which may not be this machine's: only what is between two of them counts here.
         let told_at = request.votes().last().map_or(request.created_at(), |vote| vote.at);

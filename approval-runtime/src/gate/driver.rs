@@ -105,7 +105,7 @@ impl ApprovalGate {
         if let Some(what) = what.filter(|_| self.inner.hub.has_readers())
             && let Ok(Some(request)) = self.read(id).await
         {
-            self.inner.hub.tell(|| EventKind::from(what), &request);
+            self.inner.hub.tell(|| EventKind::Changed(what), &request);
         }
         if wait::is_watched(id) {
             wait::look(id);

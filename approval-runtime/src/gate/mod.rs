@@ -500,7 +500,7 @@ impl ApprovalGate {
     /// Tells whoever waits, reads events, or reviews. Called after the commit.
     fn announce(&self, transition: Transition, request: &ApprovalRequest) {
         // Readers first: a call that is woken goes on at once, on another thread, and its effects come after their cause.
-        self.inner.hub.tell(|| EventKind::from(transition), request);
+        self.inner.hub.tell(|| EventKind::Changed(transition), request);
         #[cfg(feature = "testing")]
         if let Some(observer) = &self.inner.observer {
             observer.saw(self, transition, request);

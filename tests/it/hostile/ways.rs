@@ -9,7 +9,7 @@ use approval_runtime::request::{GRANT_TTL, Guard};
 use approval_runtime::store::Write;
 use approval_runtime::{
     ApprovalGate, ApprovalGateBuilder, ApprovalPolicy, ApprovalStore, BoxFuture, CallError, Decision, EventKind, Events,
-    MemoryStore, NewRequest, Notice, Notifier, NotifyError, Refusal, Reviewer, Tool,
+    MemoryStore, NewRequest, Notice, Notifier, NotifyError, Refusal, Reviewer, Tool, Transition,
 };
 use serde_json::{Value, json};
 
@@ -265,10 +265,10 @@ async fn all_told(events: &mut Events, said: &mut Said) {
     while !ended || told < asked * CHANNELS {
         let event = events.next().await.expect("the gate is there");
         match event.kind {
-            EventKind::Requested => asked += 1,
+            EventKind::Changed(Transition::Requested) => asked += 1,
             EventKind::Delivered { .. } | EventKind::NotDelivered { .. } => told += 1,
             // The last call of `reviewed` panics.
-            EventKind::Failed => ended = asked == 7,
+            EventKind::Changed(Transition::Failed) => ended = asked == 7,
             _ => {}
         }
         said.debug("an event", &event);
