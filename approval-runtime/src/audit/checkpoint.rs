@@ -3,12 +3,13 @@
 use std::fmt;
 use std::str::FromStr;
 
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize, Serializer};
 use sha2::{Digest as _, Sha256};
 
 use super::{AuditKey, Flaw};
 use crate::arguments::Digest;
+use crate::request::rfc3339;
 
 const KIND: &str = "approval checkpoint 1";
 
@@ -43,7 +44,7 @@ pub struct Checkpoint {
 }
 
 fn micros<S: Serializer>(time: &DateTime<Utc>, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(&time.to_rfc3339_opts(SecondsFormat::Micros, true))
+    serializer.serialize_str(&rfc3339(*time))
 }
 
 impl Checkpoint {

@@ -2,13 +2,13 @@
 
 use std::borrow::Cow;
 
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::Flaw;
 use crate::arguments::Digest;
-use crate::request::{ApprovalRequest, ApprovalStatus, AuditRow, EndedBecause, ExecutionState, RequestId, Transition};
+use crate::request::{ApprovalRequest, ApprovalStatus, AuditRow, EndedBecause, ExecutionState, RequestId, Transition, rfc3339};
 
 /// A row, read from its text.
 #[derive(Deserialize)]
@@ -123,7 +123,7 @@ impl Asked {
             requested_by: request.requested_by().map(Into::into),
             policy_version: request.ask().policy_version,
             incarnation: request.incarnation(),
-            expires_at: request.expires_at().to_rfc3339_opts(SecondsFormat::Micros, true),
+            expires_at: rfc3339(request.expires_at()),
         }
     }
 

@@ -6,10 +6,11 @@
 use std::borrow::Cow;
 use std::sync::{Arc, OnceLock};
 
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::{DateTime, Utc};
 use serde::Serialize;
 use uuid::Uuid;
 
+use super::json::Time;
 use super::{ApprovalRequest, ApprovalStatus, Ask, Conflict, EndedBecause, ExecutionState, RequestId, State, Transition};
 use crate::arguments::Digest;
 
@@ -118,7 +119,7 @@ struct Row<'a> {
     version: u32,
     namespace: &'a str,
     request: RequestId,
-    at: String,
+    at: Time,
     what: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     refused: Option<&'static str>,
@@ -156,11 +157,7 @@ struct Asked<'a> {
     requested_by: Option<&'a str>,
     policy_version: u32,
     incarnation: u64,
-    expires_at: String,
-}
-
-fn rfc3339(time: DateTime<Utc>) -> String {
-    time.to_rfc3339_opts(SecondsFormat::Micros, true)
+    expires_at: Time,
 }
 
 fn row(ask: &Ask, state: &State, made: &Made) -> AuditRow {
@@ -180,7 +177,7 @@ fn row(ask: &Ask, state: &State, made: &Made) -> AuditRow {
         requested_by: agent.and_then(crate::agent::Agent::principal),
         policy_version: ask.policy_version,
         incarnation: ask.incarnation,
-        expires_at: rfc3339(state.expires_at),
+        expires_at: Time(state.expires_at),
     });
     let refused = match made.what {
         What::Done(_) => None,
@@ -191,7 +188,7 @@ fn row(ask: &Ask, state: &State, made: &Made) -> AuditRow {
         version: state.version,
         namespace: &ask.namespace,
         request: ask.id,
-        at: rfc3339(made.at),
+        at: Time(made.at),
         what: made.what.as_str(),
         refused,
         by: made.by.as_deref(),

@@ -12,12 +12,16 @@ use crate::arguments::{Arguments, Digest, Flags};
 use crate::decision::Vote;
 use crate::tool::Effect;
 
-/// RFC 3339, UTC, microseconds.
-struct Time(DateTime<Utc>);
+/// Writes a time as records, histories and checkpoints have it: RFC 3339, UTC, microseconds.
+pub(crate) fn rfc3339(time: DateTime<Utc>) -> String {
+    time.to_rfc3339_opts(SecondsFormat::Micros, true)
+}
+
+pub(super) struct Time(pub(super) DateTime<Utc>);
 
 impl Serialize for Time {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&self.0.to_rfc3339_opts(SecondsFormat::Micros, true))
+        serializer.serialize_str(&rfc3339(self.0))
     }
 }
 

@@ -19,6 +19,7 @@ use uuid::Uuid;
 
 pub use self::audit::AuditRow;
 pub use self::fact::Fact;
+pub(crate) use self::json::rfc3339;
 pub use self::lifecycle::{Change, Conflict, Event, Guard, Outcome, ParseTransitionError, Settlement, Transition, Verdict};
 use self::rules::Ended;
 pub use self::rules::{MAX_REFUSED, apply, open, refuse};
