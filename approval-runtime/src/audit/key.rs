@@ -1,10 +1,10 @@
 //! [`AuditKey`]: what checkpoints and exports are signed with.
 
 use std::fmt;
-use std::hint::black_box;
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
+use zeroize::Zeroizing;
 
 use super::AuditError;
 use crate::arguments::Digest;
@@ -20,7 +20,7 @@ use crate::arguments::Digest;
 #[derive(Clone)]
 pub struct AuditKey {
     id: Box<str>,
-    secret: Box<[u8]>,
+    secret: Zeroizing<Box<[u8]>>,
 }
 
 impl AuditKey {
@@ -36,7 +36,7 @@ impl AuditKey {
         if secret.len() < Self::MIN {
             return Err(AuditError::ShortKey { len: secret.len() });
         }
-        Ok(Self { id: id.into(), secret: secret.into() })
+        Ok(Self { id: id.into(), secret: Zeroizing::new(secret.into()) })
     }
 
     /// Returns the id that checkpoints name the key by.
@@ -61,14 +61,6 @@ impl AuditKey {
     /// Compares in constant time.
     pub(super) fn signed(&self, kind: &str, text: &str, mac: &Digest) -> bool {
         self.mac(kind, text).verify_slice(mac.as_bytes()).is_ok()
-    }
-}
-
-impl Drop for AuditKey {
-    fn drop(&mut self) {
-        self.secret.fill(0);
-        // Looked at, so that the compiler does not leave the zeros out. Copies that were moved from are out of reach.
-        black_box(&self.secret);
     }
 }
 
