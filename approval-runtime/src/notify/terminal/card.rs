@@ -24,6 +24,11 @@ pub(super) fn question(request: &ApprovalRequest) -> String {
     format!("\n{}{HINT}", card(request, left, &request.short_code()))
 }
 
+/// Renders a request without the time that is left: it changes when a reviewer has something else to look at.
+pub(super) fn timeless(request: &ApprovalRequest) -> String {
+    card(request, TimeDelta::zero(), &request.short_code())
+}
+
 /// Renders a request as it is shown with this much time left, under this code.
 pub(crate) fn card(request: &ApprovalRequest, left: TimeDelta, code: &str) -> String {
     let tool = display::name(request.tool_name());

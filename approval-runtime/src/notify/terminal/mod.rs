@@ -16,7 +16,7 @@ use tokio::time::{Instant, timeout};
 pub(crate) use self::card::card;
 use self::lines::Lines;
 use super::{Notice, Notifier, NotifyError};
-use crate::arguments::display;
+use crate::arguments::{Digest, display};
 use crate::boxed::BoxFuture;
 use crate::check::Check;
 use crate::decision::{Decision, Reviewer};
@@ -143,7 +143,7 @@ impl<W: Write> Prompt<W> {
 
     async fn ask(&mut self, notice: &Notice) -> Result<(), Closed> {
         let id = notice.request.id();
-        let mut shown: Option<(u32, Instant)> = None;
+        let mut shown: Option<(Digest, String, Instant)> = None;
         loop {
             let mut waiter = Waiter::register(id, Check::Unknown);
             let request = match notice.decider.request(id).await {
@@ -159,14 +159,16 @@ impl<W: Write> Prompt<W> {
                 }
                 return Ok(());
             }
+            // Not each change is one that a reviewer sees: only what reads otherwise is asked anew.
+            let (digest, card) = (request.digest(), card::timeless(&request));
             let since = match shown {
-                Some((version, since)) if version == request.version() => since,
+                Some((before, text, since)) if (&before, &text) == (&digest, &card) => since,
                 _ => {
                     self.say(&card::question(&request));
                     Instant::now()
                 }
             };
-            shown = Some((request.version(), since));
+            shown = Some((digest, card, since));
             let line = match self.hear(&request, since, &mut waiter).await? {
                 Heard::Line(line) => line,
                 Heard::Changed => continue,

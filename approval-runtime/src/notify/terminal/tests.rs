@@ -4,9 +4,12 @@ use std::sync::{Arc, Mutex};
 use serde_json::json;
 
 use super::*;
+use crate::agent::Agent;
 use crate::call::NewRequest;
 use crate::gate::ApprovalGate;
+use crate::refusal::Refusal;
 use crate::request::RequestId;
+use crate::store::MemoryStore;
 use crate::tool::Tool;
 
 #[derive(Clone, Default)]
@@ -137,6 +140,39 @@ async fn line_typed_before_the_question_decides_nothing() {
     let (asked, ()) = tokio::join!(prompt.ask(&notice), elsewhere);
     assert!(asked.is_ok());
     assert!(screen.text().ends_with("send_email: rejected by bea\n"), "{}", screen.text());
+}
+
+/// A change that a reviewer does not see (another process waits for the call too) does not repeat the question.
+#[tokio::test]
+async fn question_stands_while_it_reads_the_same() {
+    let Desk { screen, mut prompt, keyboard: _keyboard, .. } = desk();
+    let store = Arc::new(MemoryStore::new());
+    let gate = || ApprovalGate::builder().shared_store(Arc::<MemoryStore>::clone(&store)).without_notifier().build().unwrap();
+    let (gate, other) = (gate(), gate());
+    let call = |gate: &ApprovalGate| {
+        let (gate, agent) = (gate.clone(), Agent::new("billing").run_id("run-7").call_id("call-1"));
+        let call =
+            async move { gate.call(Tool::named("send_email"), json!({"to": "bob"}), |_| async { Ok::<_, Refusal>(()) }).await };
+        tokio::spawn(agent.scope(call))
+    };
+    let mut events = gate.events();
+    let first = call(&gate);
+    let request = events.next().await.unwrap().request;
+    let notice = Notice { request: request.clone(), decider: Arc::new(gate.clone()) };
+    let elsewhere = async {
+        screen.shows("then Enter").await;
+        let second = call(&other);
+        while gate.get_request(request.id()).await.unwrap().version() == request.version() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        crate::wait::look(request.id()); // as a store does that others share
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        gate.decide(request.id(), Decision::reject(Reviewer::new("bea"))).await.unwrap();
+        (first.await.unwrap().unwrap_err(), second.await.unwrap().unwrap_err())
+    };
+    let (asked, _) = tokio::join!(prompt.ask(&notice), elsewhere);
+    assert!(asked.is_ok());
+    assert_eq!(screen.text().matches("waits for approval").count(), 1, "{}", screen.text());
 }
 
 #[tokio::test]
