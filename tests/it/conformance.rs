@@ -2,6 +2,7 @@
 
 mod faults;
 mod outside;
+mod planted;
 
 use std::sync::Arc;
 
