@@ -14,6 +14,7 @@ mod edits;
 mod faults;
 mod flags;
 mod hostile;
+mod left;
 mod lifetimes;
 mod macros;
 mod notify;

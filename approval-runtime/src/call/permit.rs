@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
-use super::waiting::in_background;
 use crate::boxed::BoxFuture;
 use crate::gate::{NotApplied, RunningBody};
 use crate::request::{ApprovalRequest, Event, Outcome, RequestId};
@@ -83,7 +82,7 @@ impl Claimed {
 impl Drop for Claimed {
     fn drop(&mut self) {
         if !self.recorded {
-            in_background(self.record(Outcome::Indeterminate, None));
+            self.running.gate().in_background(self.record(Outcome::Indeterminate, None));
         }
     }
 }

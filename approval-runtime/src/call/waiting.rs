@@ -4,7 +4,7 @@ use std::error::Error;
 use std::future::{Future, poll_fn, ready};
 use std::pin::pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
+use std::task::Poll;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -33,21 +33,11 @@ impl Drop for Waiting {
         let is_last = (self.shares || self.withdraws) && self.goes();
         if self.withdraws && is_last && !self.gate.is_shutting_down() {
             let (gate, id) = (self.gate.clone(), self.id);
-            in_background(async move {
+            self.gate.in_background(async move {
                 // Too late to withdraw is fine: somebody decided otherwise, or the request was never written.
                 let _ = gate.advance(id, None, &Event::Withdraw { waiter: gate.instance() }).await;
             });
         }
-    }
-}
-
-/// Runs a write that nobody waits for: at once where the store does not suspend, else as a task.
-pub(super) fn in_background(write: impl Future<Output = ()> + Send + 'static) {
-    let mut write = Box::pin(write);
-    if write.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending()
-        && let Ok(runtime) = Handle::try_current()
-    {
-        runtime.spawn(write);
     }
 }
 
@@ -281,7 +271,7 @@ pub(super) fn watch(gate: &ApprovalGate, id: RequestId) {
             // Interested first, read then: no change falls between the two.
             let mut waiter = Waiter::register_watching(id);
             let Some(gate) = weak.upgrade() else { return };
-            let (Ok(Some(request)), Ok(now)) = (gate.read(id).await, gate.now().await) else { return };
+            let Ok(Some((request, now))) = gate.look_at(id).await else { return };
             let Some(deadline) = request.next_deadline() else { return };
             if let Some(event) = request.due_event(now) {
                 match gate.advance(id, Some(request), &event).await {

@@ -12,6 +12,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::{Instant, timeout};
 
+use super::left::Left;
 use super::process::{HEARTBEAT, Process};
 use super::{ApprovalGate, Inner};
 use crate::events::EventKind;
@@ -28,6 +29,7 @@ const PAUSE: Duration = Duration::from_millis(250);
 #[derive(Debug)]
 pub(super) struct Driver {
     ends: Arc<Notify>,
+    pub(super) left: Arc<Left>,
 }
 
 impl Drop for Driver {
@@ -41,6 +43,7 @@ impl Driver {
     pub(super) fn start(inner: &Weak<Inner>, store: Arc<dyn ApprovalStore>, namespace: Arc<str>) -> io::Result<Self> {
         let ends = Arc::new(Notify::new());
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let left = Arc::new(Left::new(runtime.handle().clone()));
         let (weak, ended) = (Weak::clone(inner), Arc::clone(&ends));
         let drive = async move {
             let looks = look_after(&weak, &store, &namespace);
@@ -51,7 +54,7 @@ impl Driver {
             }
         };
         thread::Builder::new().name("approval-gate".into()).spawn(move || runtime.block_on(drive))?;
-        Ok(Self { ends })
+        Ok(Self { ends, left })
     }
 }
 

@@ -3,6 +3,7 @@
 mod builder;
 mod driver;
 mod edit;
+mod left;
 #[cfg(feature = "testing")]
 mod observer;
 mod process;
@@ -21,6 +22,7 @@ use uuid::Uuid;
 
 pub use self::builder::{ApprovalGateBuilder, BuildError};
 use self::driver::Driver;
+use self::left::Lasting;
 #[cfg(feature = "testing")]
 pub(crate) use self::observer::Observer;
 pub use self::reads::{MAX_PAGE, RequestPage, RequestQuery};
@@ -379,6 +381,13 @@ impl ApprovalGate {
         self.inner.store.get(&self.inner.namespace, id).await
     }
 
+    /// Reads a request, and the moment that it has to be judged at. The moment comes first: one that is due by then, and still
+    /// stands as it did, was not decided in time.
+    pub(crate) async fn look_at(&self, id: RequestId) -> Result<Option<(ApprovalRequest, Moment)>, StoreError> {
+        let now = self.now().await?;
+        Ok(self.read(id).await?.map(|request| (request, now)))
+    }
+
     /// Writes a new request, then tells people; or finds the one that the same call made before.
     pub(crate) async fn open(&self, asking: Asking, verdict: Verdict) -> Result<Opened, Refusal> {
         let Asking { id, tool, arguments, agent, call_id, reason, policy_version, key } = asking;
@@ -411,17 +420,16 @@ impl ApprovalGate {
             let request = ApprovalRequest::new(Arc::clone(&ask), state);
             let write = [Write::Insert { request: request.clone(), guard, max_pending: self.inner.max_pending }];
             failpoint!(before transition.map_or("", Transition::as_str));
-            let error = match self.inner.store.commit(&write).await {
-                Ok(()) => {
+            let error = match self.commit(write, [transition]).await {
+                Ok(_) => {
                     failpoint!(after transition.map_or("", Transition::as_str));
-                    transition.into_iter().for_each(|transition| self.announce(transition, &request));
                     return Ok(Opened::New(request));
                 }
                 Err(StoreError::AlreadyExists { id }) => return Ok(Opened::Before { id, ask }),
                 Err(StoreError::TooManyPending { limit }) => return Err(Refusal::TooManyPending { tool: name(), limit }),
                 Err(error) => error,
             };
-            drop((request, write));
+            drop(request);
             tries -= 1;
             // Another life of the store began meanwhile: the request is made in that one.
             match Arc::get_mut(&mut ask) {
@@ -444,11 +452,10 @@ impl ApprovalGate {
         let mut last = None;
         for _ in 0..TRIES {
             let at_hand = from.is_some();
-            let request = match from.take() {
-                Some(request) => request,
-                None => self.read(id).await?.ok_or(NotApplied::NotFound(id))?,
+            let (request, now) = match from.take() {
+                Some(request) => (request, self.now().await?),
+                None => self.look_at(id).await?.ok_or(NotApplied::NotFound(id))?,
             };
-            let now = self.now().await?;
             let Change { state, guard, transition } = match apply(&request, event, now) {
                 Ok(change) => change,
                 // The record at hand may be old: only the stored one may say no.
@@ -463,15 +470,12 @@ impl ApprovalGate {
             let request = request.with(state);
             let write = [written(event, request, guard)];
             failpoint!(before crate::failpoint::name(event));
-            match self.inner.store.commit(&write).await {
-                Ok(()) => {
+            match self.commit(write, [transition]).await {
+                Ok([Write::Update { request, .. } | Write::Remove { request, .. }]) => {
                     failpoint!(after crate::failpoint::name(event));
-                    let [Write::Update { request, .. } | Write::Remove { request, .. }] = write else {
-                        return Err(NotApplied::NotFound(id));
-                    };
-                    transition.into_iter().for_each(|transition| self.announce(transition, &request));
                     return Ok(request);
                 }
+                Ok(_) => return Err(NotApplied::NotFound(id)),
                 Err(error @ StoreError::Stale { .. }) => last = Some(error),
                 Err(error) => return Err(error.into()),
             }
@@ -495,6 +499,37 @@ impl ApprovalGate {
                 true
             }
         }
+    }
+
+    /// Commits writes, and tells of what each one changes. Where the store is shared, both happen also when the caller goes away
+    /// meanwhile: such a store may end what it began.
+    async fn commit<W, T>(&self, writes: W, transitions: T) -> Result<W, StoreError>
+    where
+        W: AsRef<[Write]> + Send + Sync + 'static,
+        T: AsRef<[Option<Transition>]> + Send + Sync + 'static,
+    {
+        match self.inner.driver.get() {
+            None => self.commit_and_tell(writes, transitions).await,
+            Some(driver) => {
+                let gate = self.clone();
+                let commit = Box::pin(async move { gate.commit_and_tell(writes, transitions).await });
+                Lasting::new(Arc::clone(&driver.left), commit).await
+            }
+        }
+    }
+
+    async fn commit_and_tell<W, T>(&self, writes: W, transitions: T) -> Result<W, StoreError>
+    where
+        W: AsRef<[Write]> + Send + Sync,
+        T: AsRef<[Option<Transition>]> + Send + Sync,
+    {
+        self.inner.store.commit(writes.as_ref()).await?;
+        for (write, transition) in writes.as_ref().iter().zip(transitions.as_ref()) {
+            if let (Some(request), Some(transition)) = (write.request(), *transition) {
+                self.announce(transition, request);
+            }
+        }
+        Ok(writes)
     }
 
     /// Tells whoever waits, reads events, or reviews. Called after the commit.

@@ -82,8 +82,7 @@ impl ApprovalGate {
     /// # Cancel safety
     /// Safe: it only reads.
     pub async fn get_request(&self, id: RequestId) -> Result<ApprovalRequest, DecideError> {
-        let request = self.read(id).await.map_err(unavailable)?.ok_or(DecideError::NotFound { id })?;
-        let now = self.now().await.map_err(unavailable)?;
+        let (request, now) = self.look_at(id).await.map_err(unavailable)?.ok_or(DecideError::NotFound { id })?;
         Ok(self.seen(request.at(now)))
     }
 

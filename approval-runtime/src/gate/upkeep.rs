@@ -229,16 +229,11 @@ impl ApprovalGate {
         for (_, event) in &events {
             failpoint!(before crate::failpoint::name(event));
         }
-        match self.inner.store.commit(&writes).await {
-            Ok(()) => {
+        match self.commit(writes, transitions).await {
+            Ok(writes) => {
                 #[cfg(feature = "_failpoints")]
                 for (_, event) in &events {
                     failpoint!(after crate::failpoint::name(event));
-                }
-                for (write, transition) in writes.iter().zip(transitions) {
-                    if let (Some(request), Some(transition)) = (write.request(), transition) {
-                        self.announce(transition, request);
-                    }
                 }
                 Ok(writes.len())
             }

@@ -1,0 +1,164 @@
+//! I11, I25: callers that go away while their commit is under way, on a store that ends what it began. What was written is told,
+//! and what they left behind is settled behind it.
+
+use std::future::pending;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use approval_runtime::store::{AuditQuery, Changes, Logged, Row, RowQuery, StoreError, Write};
+use approval_runtime::{
+    ApprovalGate, ApprovalRequest, ApprovalStatus, ApprovalStore, BoxFuture, Decision, EventKind, ExecutionState, MemoryStore,
+    RequestQuery, Transition,
+};
+use tokio::sync::{Semaphore, oneshot};
+use tokio::time::timeout;
+
+use crate::tools::{Starts, alice, approve, builder, passes_on, spawn_pay};
+
+/// Ten times what a busy machine takes, and more.
+const LONG: Duration = Duration::from_secs(60);
+
+type Held = fn(&ApprovalRequest) -> bool;
+
+/// Commits on a task of its own, whoever waits for that, and tells nobody what its own handle changed.
+#[derive(Debug)]
+struct Lasting {
+    store: Arc<MemoryStore>,
+    held: Mutex<Option<Held>>,
+    arrived: Arc<Semaphore>,
+    released: Arc<Semaphore>,
+}
+
+impl Lasting {
+    fn new() -> Arc<Self> {
+        let none = || Arc::new(Semaphore::new(0));
+        Arc::new(Self { store: Arc::default(), held: Mutex::default(), arrived: none(), released: none() })
+    }
+
+    /// Holds the next write of a request that is like this.
+    fn hold(&self, held: Held) {
+        *self.held.lock().unwrap() = Some(held);
+    }
+
+    async fn arrived(&self) {
+        let arrived = timeout(LONG, self.arrived.acquire()).await.expect("the write comes").unwrap();
+        arrived.forget();
+    }
+
+    fn release(&self) {
+        self.released.add_permits(1);
+    }
+}
+
+impl ApprovalStore for Lasting {
+    fn commit<'a>(&'a self, writes: &'a [Write]) -> BoxFuture<'a, Result<(), StoreError>> {
+        let mut held = self.held.lock().unwrap();
+        let is_held = held.is_some_and(|held| writes.iter().filter_map(Write::request).any(held));
+        if is_held {
+            *held = None;
+        }
+        let (answer, answered) = oneshot::channel();
+        let (store, arrived, released) = (Arc::clone(&self.store), Arc::clone(&self.arrived), Arc::clone(&self.released));
+        let writes = writes.to_vec();
+        tokio::spawn(async move {
+            if is_held {
+                arrived.add_permits(1);
+                released.acquire().await.unwrap().forget();
+            }
+            let _ = answer.send(store.commit(&writes).await);
+        });
+        Box::pin(async { answered.await.expect("the task answers") })
+    }
+
+    fn changes<'a>(&'a self, namespace: &'a str, after: Option<u64>) -> BoxFuture<'a, Result<Changes, StoreError>> {
+        if after.is_some() { Box::pin(pending()) } else { self.store.changes(namespace, after) }
+    }
+
+    fn rows<'a>(&'a self, query: &'a RowQuery) -> BoxFuture<'a, Result<Vec<Row>, StoreError>> {
+        self.store.rows(query)
+    }
+
+    fn audit<'a>(&'a self, query: &'a AuditQuery) -> BoxFuture<'a, Result<Vec<Logged>, StoreError>> {
+        self.store.audit(query)
+    }
+
+    fn is_shared(&self) -> bool {
+        true
+    }
+
+    passes_on!(store: get, query, now);
+}
+
+fn on(store: &Arc<Lasting>) -> ApprovalGate {
+    builder().shared_store(Arc::<Lasting>::clone(store)).build().unwrap()
+}
+
+/// Waits until the only request is as it shall be.
+async fn until(gate: &ApprovalGate, is: impl Fn(&ApprovalRequest) -> bool) -> ApprovalRequest {
+    let comes = async {
+        loop {
+            let found = gate.get_requests(&RequestQuery::new()).await.unwrap().requests.pop();
+            if let Some(request) = found.filter(&is) {
+                return request;
+            }
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    timeout(LONG, comes).await.expect("it comes to that")
+}
+
+/// A call that goes while its request is being written takes the request with it.
+#[tokio::test]
+async fn i25_call_left_while_it_asks_is_withdrawn() {
+    let (store, starts) = (Lasting::new(), Starts::default());
+    let gate = on(&store);
+    store.hold(|request| request.status() == ApprovalStatus::Pending);
+    let call = spawn_pay(&gate, &starts);
+    store.arrived().await;
+    call.abort();
+    call.await.unwrap_err();
+    store.release();
+    let request = until(&gate, |request| request.status() != ApprovalStatus::Pending).await;
+    assert_eq!((request.status(), starts.count()), (ApprovalStatus::Cancelled, 0));
+}
+
+/// A call that goes while its claim is being written does not look as if it ran for ever.
+#[tokio::test]
+async fn i25_call_left_while_it_claims_is_indeterminate() {
+    let (store, starts) = (Lasting::new(), Starts::default());
+    let gate = on(&store);
+    let call = spawn_pay(&gate, &starts);
+    store.hold(|request| request.execution().state == ExecutionState::Executing);
+    approve(&gate).await;
+    store.arrived().await;
+    call.abort();
+    call.await.unwrap_err();
+    store.release();
+    let request = until(&gate, |request| request.execution().finished_at.is_some()).await;
+    assert_eq!((request.execution().state, starts.count()), (ExecutionState::Indeterminate, 0));
+}
+
+/// I4, L2: a decision whose sender goes while it is being written wakes the call, and is told.
+#[tokio::test]
+async fn i11_decision_that_was_left_wakes_the_call() {
+    let (store, starts) = (Lasting::new(), Starts::default());
+    let gate = on(&store);
+    let (mut events, call) = (gate.events(), spawn_pay(&gate, &starts));
+    let request = until(&gate, |_| true).await;
+    store.hold(|request| request.status() == ApprovalStatus::Approved);
+    let decision = Decision::approve(alice(), request.digest());
+    let decides = tokio::spawn({
+        let gate = gate.clone();
+        async move { gate.decide(request.id(), decision).await }
+    });
+    store.arrived().await;
+    decides.abort();
+    decides.await.unwrap_err();
+    store.release();
+    timeout(LONG, call).await.expect("it is woken").unwrap().unwrap();
+    assert_eq!(starts.count(), 1);
+    for what in [Transition::Requested, Transition::Approved, Transition::Started, Transition::Executed] {
+        let event = timeout(LONG, events.next()).await.expect("it is told").unwrap();
+        assert_eq!(event.kind, EventKind::Changed(what));
+    }
+}
