@@ -35,7 +35,8 @@ use crate::request::{ApprovalRequest, Moment, RequestId};
 /// - [`now`](Self::now) never decreases, over all handles and over restarts. Its incarnation may be a second behind; writes are
 ///   checked against the present one at once.
 /// - Reads show what was committed. Deadlines that have passed count in [`query`](Self::query), written or not; whoever reads a
-///   request projects them.
+///   request projects them. So a read that begins after [`now`](Self::now) was at a request's deadline shows every commit to it
+///   that was checked before the deadline: what was once read as ended is not decided after all.
 /// - A record that cannot be read is told as such, and harms no other.
 /// - Namespaces do not meet. An id is one request's; a store may refuse one that another namespace has.
 ///

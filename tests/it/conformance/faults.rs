@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::SeqCst};
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
 
 use approval_runtime::request::{
     ApprovalRequest, ApprovalStatus, ExecutionState, Guard, Moment, RequestId, Stored, Transition,
@@ -26,6 +27,7 @@ pub(super) enum Fault {
     TakesTwiceInOne,
     IgnoresVersions,
     IgnoresDeadlines,
+    ChecksDeadlinesEarly,
     IgnoresBeginnings,
     IgnoresLives,
     IgnoresFreezes,
@@ -191,6 +193,12 @@ impl Faulty {
                 }
             }
             (Fault::IgnoresDeadlines, write) => with_guard(write, |guard| guard.not_after = None),
+            (Fault::ChecksDeadlinesEarly, write)
+                if guard(&write).and_then(|guard| guard.not_after).is_some_and(|end| now.time < end) =>
+            {
+                tokio::time::sleep(Duration::from_millis(3)).await;
+                with_guard(write, |guard| guard.not_after = None)
+            }
             (Fault::IgnoresBeginnings, write) => with_guard(write, |guard| guard.not_before = None),
             (Fault::IgnoresLives, write) => with_guard(write, |guard| guard.incarnation = now.incarnation),
             (Fault::IgnoresFreezes, write) => with_guard(write, |guard| guard.freeze_epoch = now.freeze_epoch),

@@ -75,6 +75,9 @@ planted! {
     ignored_deadlines_are_caught: IgnoresDeadlines
         breaks i06_late_write_changes_nothing;
         not i06_early_write_changes_nothing, i03_stale_write_changes_nothing.
+    deadline_that_is_checked_early_is_caught: ChecksDeadlinesEarly
+        breaks i06_end_that_was_read_stands;
+        not i06_late_write_changes_nothing, i06_early_write_changes_nothing, i03_stale_write_changes_nothing.
     ignored_beginnings_are_caught: IgnoresBeginnings
         breaks i06_early_write_changes_nothing;
         not i06_late_write_changes_nothing, limit_is_kept.

@@ -5,10 +5,10 @@ use std::time::Duration;
 use chrono::TimeDelta;
 
 use super::Opening;
-use super::handle::Handle;
+use super::handle::{Handle, those};
 use super::sample::{Sample, approve, cancel, reject, update};
-use crate::request::{ApprovalRequest, ApprovalStatus, Event, Guard, Moment};
-use crate::store::{StoreError, Write};
+use crate::request::{ApprovalRequest, ApprovalStatus, Event, Guard, Moment, RequestId};
+use crate::store::{StoreError, Which, Write};
 use crate::tool::Tool;
 
 /// I3: a write that was made from another version than the one that is kept changes nothing.
@@ -57,6 +57,37 @@ pub async fn i06_late_write_changes_nothing(opening: &Opening) {
     let soon = Some(store.now().await.time + TimeDelta::hours(1));
     let write = with_guard(update(&request, &cancel("operator"), start), |guard| Guard { not_after: soon, ..guard });
     store.write(&[write]).await;
+}
+
+/// I6: what was read behind its deadline stays as it was read, through whichever handle: what was decided in time shows by then.
+pub async fn i06_end_that_was_read_stands(opening: &Opening) {
+    let [one, other] = opening.handles().await;
+    let second = Sample::of("a").tool(Tool::named("pay").timeout(Duration::from_secs(1)));
+    for round in 0..24 {
+        let start = early(one.now().await, TimeDelta::milliseconds(994));
+        let request = one.make_at(&second.clone().with_id(RequestId::random()), start).await;
+        let end = request.expires_at();
+        // A little earlier each time: one of them is under way at the deadline.
+        let late = end - TimeDelta::microseconds(100 * round);
+        let decide = async {
+            let now = other.now_from(late).await;
+            if now.time < end {
+                // Too late is fine.
+                let _ = other.commit(&[update(&request, &approve(&request, "alice"), now)]).await;
+            }
+        };
+        let id = request.id();
+        let stands = async || one.get("a", id).await.expect("it is kept");
+        let read = async {
+            let now = one.now_from(end).await;
+            let ended = those("a", Which::Standing(vec![ApprovalStatus::TimedOut]), now);
+            (stands().await.version(), one.ids(&ended).await.contains(&id))
+        };
+        let ((), (version, has_ended)) = tokio::join!(decide, read);
+        let last = stands().await;
+        assert_eq!(last.version(), version, "it was decided after it was read as it stood behind its deadline");
+        assert!(!has_ended || last.status() == ApprovalStatus::Pending, "it was found among what ended, and then decided");
+    }
 }
 
 /// I6: before its beginning, a write is too early on the store's clock, whatever its maker believed.

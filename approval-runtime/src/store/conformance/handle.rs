@@ -5,6 +5,8 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
+
 use super::sample::{Sample, update};
 use crate::arguments::Digest;
 use crate::request::{ApprovalRequest, Event, Moment, RequestId, Stored};
@@ -36,6 +38,20 @@ impl Handle {
 
     pub(super) async fn now(&self) -> Moment {
         within("now", self.0.now()).await.expect("the clock can be read")
+    }
+
+    /// Waits until the clock is there, and returns what it says then.
+    pub(super) async fn now_from(&self, time: DateTime<Utc>) -> Moment {
+        let passes = async {
+            loop {
+                let now = self.now().await;
+                if now.time >= time {
+                    return now;
+                }
+                tokio::time::sleep(Duration::from_micros(50)).await;
+            }
+        };
+        within("the clock", passes).await
     }
 
     pub(super) async fn commit(&self, writes: &[Write]) -> Result<(), StoreError> {

@@ -128,6 +128,7 @@ macro_rules! __store_promises {
                 i03_stale_write_changes_nothing
                 i06_late_write_changes_nothing
                 i06_early_write_changes_nothing
+                i06_end_that_was_read_stands
                 i31_write_of_another_life_changes_nothing
                 write_under_another_freeze_changes_nothing
                 commit_does_all_its_writes

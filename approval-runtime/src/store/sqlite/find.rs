@@ -27,7 +27,7 @@ macro_rules! kept_where {
     };
 }
 
-type Readable = Result<ApprovalRequest, Corrupt>;
+pub(super) type Readable = Result<ApprovalRequest, Corrupt>;
 
 /// Reads one request.
 pub(super) fn get(snapshot: &Snapshot<'_>, namespace: &str, id: RequestId) -> Result<Option<Readable>, Fault> {

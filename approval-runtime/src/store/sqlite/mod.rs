@@ -32,9 +32,10 @@ use self::feed::Feed;
 use self::look::Look;
 use self::place::Place;
 use self::reader::Reader;
+use self::snapshot::Snapshot;
 use self::wanted::Wanted;
 use self::writer::Writer;
-use super::{ApprovalStore, AuditQuery, Changes, Found, Logged, Query, Row, RowQuery, StoreError, Write};
+use super::{ApprovalStore, AuditQuery, Changes, Found, Logged, Query, Row, RowQuery, StoreError, Which, Write};
 use crate::boxed::BoxFuture;
 use crate::request::{ApprovalRequest, Moment, RequestId};
 
@@ -99,6 +100,28 @@ impl SqliteStore {
         let look = Look::start(common.clone()).map_err(failed)?;
         Ok(Self { open: Arc::new(Open { writer, reader, _look: look, common }) })
     }
+
+    /// Reads, and where that finds what has ended by itself, reads again behind every commit that began before: one that was
+    /// checked in time may reach the file after the deadline, and what was once read as ended must not be decided after all.
+    async fn read_settled<T: Send + 'static>(
+        &self,
+        verb: &'static str,
+        read: impl Fn(&Snapshot<'_>) -> Result<T, Fault> + Clone + Send + 'static,
+        is_due: impl Fn(&T) -> bool,
+    ) -> Result<T, StoreError> {
+        let Open { reader, writer, .. } = &*self.open;
+        let found = reader.read(verb, read.clone()).await?;
+        if !is_due(&found) {
+            return Ok(found);
+        }
+        // A commit of nothing takes the lock, after whichever process has it, and lets it go.
+        writer.commit(Vec::new()).await.0?;
+        reader.read(verb, read).await
+    }
+}
+
+fn is_due(request: &ApprovalRequest, at: Moment) -> bool {
+    request.status_at(at) != request.status()
 }
 
 impl ApprovalStore for SqliteStore {
@@ -113,16 +136,23 @@ impl ApprovalStore for SqliteStore {
 
     fn get<'a>(&'a self, namespace: &'a str, id: RequestId) -> BoxFuture<'a, Result<Option<ApprovalRequest>, StoreError>> {
         Box::pin(async move {
-            let namespace = namespace.to_owned();
-            let read = self.open.reader.read("read a request", move |snapshot| find::get(snapshot, &namespace, id)).await?;
+            let name: Arc<str> = namespace.into();
+            let read = move |snapshot: &Snapshot<'_>| find::get(snapshot, &name, id);
+            let at = self.open.common.clock.now();
+            let is_due = |read: &Option<find::Readable>| matches!(read, Some(Ok(request)) if is_due(request, at));
+            let read = self.read_settled("read a request", read, is_due).await?;
             read.transpose().map_err(|source| StoreError::Corrupt { id, source })
         })
     }
 
     fn query<'a>(&'a self, query: &'a Query) -> BoxFuture<'a, Result<Found, StoreError>> {
         Box::pin(async move {
-            let query = query.clone();
-            self.open.reader.read("read requests", move |snapshot| find::find(snapshot, &query)).await
+            let asked = query.clone();
+            let read = move |snapshot: &Snapshot<'_>| find::find(snapshot, &asked);
+            // Whoever reads what is due is about to write that.
+            let is_due =
+                |found: &Found| query.which != Which::Due && found.requests.iter().any(|request| is_due(request, query.at));
+            self.read_settled("read requests", read, is_due).await
         })
     }
 
@@ -147,7 +177,7 @@ impl ApprovalStore for SqliteStore {
             let interest = feed.interest(namespace);
             loop {
                 let (feed, name) = (Arc::clone(feed), namespace.to_owned());
-                let look = move |snapshot: &snapshot::Snapshot<'_>| feed.changes(snapshot, &name, after);
+                let look = move |snapshot: &Snapshot<'_>| feed.changes(snapshot, &name, after);
                 if let Some(changes) = self.open.reader.read("read changes", look).await? {
                     return Ok(changes);
                 }
@@ -163,7 +193,7 @@ impl ApprovalStore for SqliteStore {
                 return Err(Fault::Replaced.tell(place, "read its clock"));
             }
             if clock.is_stale() {
-                let life = |snapshot: &snapshot::Snapshot<'_>| Ok(group::life(snapshot.connection)?.0);
+                let life = |snapshot: &Snapshot<'_>| Ok(group::life(snapshot.connection)?.0);
                 clock.see(self.open.reader.read("read its clock", life).await?);
             }
             Ok(clock.now())
