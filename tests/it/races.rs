@@ -9,20 +9,31 @@ use std::time::Duration;
 use approval_runtime::store::AuditQuery;
 use approval_runtime::{
     Agent, ApprovalGate, ApprovalRequest, ApprovalStatus, ApprovalStore, DecideError, Decision, ExecutionState, MemoryStore,
-    Refusal, RequestId, RequestQuery, Reviewer, Tool,
+    Refusal, RequestId, RequestQuery, Reviewer, SqliteStore, Tool,
 };
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use crate::server::{Served, served_at};
+use crate::sqlite::Dir;
 use crate::tools::builder;
 
-/// Opens a fresh store.
-type Open = fn() -> Arc<dyn ApprovalStore>;
+/// Returns what gives each gate its handle of one fresh store, which may be in this folder.
+type Open = fn(&Dir) -> Box<dyn Fn() -> Arc<dyn ApprovalStore>>;
 
 /// The stores that are raced on.
-const STORES: &[(&str, Open)] = &[("memory", || Arc::new(MemoryStore::new()))];
+const STORES: &[(&str, Open)] = &[
+    ("memory", |_| {
+        let store = Arc::new(MemoryStore::new());
+        Box::new(move || store.clone())
+    }),
+    // As in a process each.
+    ("sqlite", |dir| {
+        let file = dir.file();
+        Box::new(move || Arc::new(SqliteStore::open(&file).unwrap()))
+    }),
+];
 
 /// How many requests race side by side.
 const BATCH: usize = 25;
@@ -44,14 +55,15 @@ fn race(batches: usize, every: usize) {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(4).enable_all().build().unwrap();
     for (name, open) in STORES {
         let outcomes = runtime.block_on(async {
-            let store = open();
-            let served = served_at(builder().shared_store(Arc::clone(&store)).build().unwrap()).await;
+            let dir = Dir::new();
+            let handle = open(&dir);
+            let served = served_at(builder().shared_store(handle()).build().unwrap()).await;
             let (served, mut outcomes) = (Arc::new(served), BTreeMap::<_, usize>::new());
             for batch in 0..batches {
                 let mut rounds = JoinSet::new();
                 let by_deadline = batch % every == every - 1;
                 for nth in 0..BATCH {
-                    let (store, served) = (Arc::clone(&store), Arc::clone(&served));
+                    let (store, served) = (handle(), Arc::clone(&served));
                     rounds.spawn(async move { Round::begin(store, served, batch, nth, by_deadline).run().await });
                 }
                 while let Some(outcome) = rounds.join_next().await {
@@ -116,9 +128,15 @@ impl Round {
     }
 
     async fn run(self) -> (&'static str, &'static str) {
-        let (mut events, mut progress) = (self.gate.events(), self.gate.events().run("run-1"));
+        let (mut events, mut progress) = (self.gate.events(), self.gate.events().run(&self.run_id()));
         let mut call = tokio::spawn(self.call());
-        let asked = events.next().await.expect("the call asks").request;
+        let asked = loop {
+            // Each gate hears of the calls at the others.
+            let event = events.next().await.expect("the call asks");
+            if event.request.run_id() == Some(&self.run_id()) {
+                break event.request;
+            }
+        };
         let id = asked.id();
         if self.by_deadline {
             // A little before it, or at it: deadlines race on the real clock, as the store's own does not stand still.
@@ -163,11 +181,12 @@ impl Round {
         }
         let told = timeout(LONG, &mut call).await.expect("whoever waits is told").ok();
         let answers: Vec<_> = acts.join_all().await.into_iter().flatten().collect();
-        let last = self.settled(id).await;
+        self.settled(id).await;
         over.store(true, Ordering::SeqCst);
         let sights = looks.join_all().await.concat();
+        // Other gates settle what a gate that shut down left, at any time: read anew what may have been seen of it.
+        let (last, history) = self.settled(id).await;
 
-        let history = self.history(id).await;
         let starts = self.starts.load(Ordering::SeqCst);
         let place = format!(
             "round {}, {:?}, {} starts, told {told:?}, answered {answers:?}, history {history:#?}",
@@ -182,6 +201,9 @@ impl Round {
             let mut heard = vec!["requested"];
             while heard.len() < done.len() {
                 let event = timeout(LONG, events.next()).await.unwrap_or_else(|_| panic!("{place}: heard {heard:?}")).unwrap();
+                if event.request.id() != id {
+                    continue;
+                }
                 check_sight(&Sight::of("a reader of events", &event.request), &history, &last, &place);
                 heard.push(event.kind.as_str());
             }
@@ -206,15 +228,23 @@ impl Round {
             Ok(arguments)
         };
         let call = async move { gate.call(tool, json!({ "nth": nth }), body).await };
-        Agent::new("racer").run_id("run-1").scope(call)
+        Agent::new("racer").run_id(self.run_id()).scope(call)
     }
 
-    /// Returns the request once nothing more happens to it. What a call left in the background takes a moment.
-    async fn settled(&self, id: RequestId) -> ApprovalRequest {
+    fn run_id(&self) -> String {
+        format!("run-{}-{}", self.turn, self.nth)
+    }
+
+    /// Returns the request once nothing more happens to it, and its history. What a call left in the background takes a moment,
+    /// and what a gate does by itself: the two are read until they are of the same version.
+    async fn settled(&self, id: RequestId) -> (ApprovalRequest, Vec<Row>) {
         for _ in 0..1_000 {
             let request = self.served.gate.get_request(id).await.unwrap();
             if request.has_ended() || request.is_indeterminate() || self.fate == Fate::ShutDown {
-                return request;
+                let history = self.history(id).await;
+                if agrees(&history, &request) {
+                    return (request, history);
+                }
             }
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
@@ -310,6 +340,15 @@ async fn look_over_http(served: Arc<Served>, id: RequestId, over: Arc<AtomicBool
     })
 }
 
+/// Says whether a history tells of this version, and no more.
+fn agrees(history: &[Row], request: &ApprovalRequest) -> bool {
+    let written = history.last().expect("it was asked");
+    let same =
+        (written.version, written.status, written.state) == (request.version(), request.status(), request.execution().state);
+    // A deadline that nobody has written yet shows all the same.
+    same || request.status() == ApprovalStatus::TimedOut && written.status == ApprovalStatus::Pending
+}
+
 /// I3, I21: a row a version, and one way out of pending.
 fn check_history(history: &[Row], last: &ApprovalRequest, place: &str) {
     let mut before: Option<&Row> = None;
@@ -324,11 +363,7 @@ fn check_history(history: &[Row], last: &ApprovalRequest, place: &str) {
         assert!(follows, "I3: {place}");
         before = Some(row);
     }
-    let written = before.expect("it was asked");
-    // A deadline that nobody has written yet shows all the same.
-    let same = (written.version, written.status, written.state) == (last.version(), last.status(), last.execution().state);
-    let projected = last.status() == ApprovalStatus::TimedOut && written.status == ApprovalStatus::Pending;
-    assert!(same || projected, "I4: {last:?}, {place}");
+    assert!(agrees(history, last), "I4: {last:?}, {place}");
     let started = history.iter().filter(|row| &*row.what == "started").count();
     assert!(started <= 1, "I2: {place}");
 }
