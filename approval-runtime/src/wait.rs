@@ -18,6 +18,7 @@ pub(crate) type Hint = Option<ApprovalRequest>;
 struct Entry {
     waiters: Waiters,
     check: Check,
+    known: Option<Box<ApprovalRequest>>,
 }
 
 #[derive(Debug)]
@@ -86,8 +87,8 @@ impl Waiter {
         let (sender, receiver) = oneshot::channel();
         let mut shard = shard(id);
         let entry = match shard.remove(&id) {
-            None => Entry { waiters: Waiters::One(sender), check },
-            Some(entry) => Entry { waiters: entry.waiters.add(sender), check: entry.check.or(check) },
+            None => Entry { waiters: Waiters::One(sender), check, known: None },
+            Some(entry) => Entry { waiters: entry.waiters.add(sender), check: entry.check.or(check), ..entry },
         };
         shard.insert(id, entry);
         Self { id, receiver: Some(receiver) }
@@ -180,6 +181,18 @@ pub(crate) fn look(id: RequestId) {
     if let Some(entry) = entry {
         entry.waiters.send(&None);
     }
+}
+
+/// Keeps a record for as long as somebody waits for it, so that whoever changes it here need not read it first.
+pub(crate) fn remember(request: &ApprovalRequest) {
+    if let Some(entry) = shard(request.id()).get_mut(&request.id()) {
+        entry.known = Some(Box::new(request.clone()));
+    }
+}
+
+/// Returns the record that is waited for here, as it was once: whoever changes it from there finds out whether it still is so.
+pub(crate) fn recall(id: RequestId) -> Option<ApprovalRequest> {
+    shard(id).get(&id)?.known.as_deref().cloned()
 }
 
 /// Returns how a call that waits here would decode the request's arguments.

@@ -38,7 +38,7 @@ pub struct Export {
 #[serde(deny_unknown_fields)]
 struct Row {
     position: u64,
-    text: Box<str>,
+    text: String,
     hash: Digest,
 }
 

@@ -126,6 +126,9 @@ pub(super) async fn wait_for(
         }
     };
     let id = waiting.id;
+    if waiting.gate.has_driver() {
+        wait::remember(&request);
+    }
     let left = until(request.created_at(), request.expires_at());
     let patience = request.tool().callers_wait().filter(|patience| *patience < left);
     let impatient = patience.is_some();

@@ -442,7 +442,8 @@ impl ApprovalGate {
         }
     }
 
-    /// Applies an event, from a record at hand or from the stored one, until it is written or the lifecycle says no.
+    /// Applies an event, from a record at hand or from the stored one, until it is written or the lifecycle says no. Reading a
+    /// store that others share takes a while: there the record that a call waits for is at hand too.
     pub(crate) async fn advance(
         &self,
         id: RequestId,
@@ -450,6 +451,9 @@ impl ApprovalGate {
         event: &Event,
     ) -> Result<ApprovalRequest, NotApplied> {
         let mut last = None;
+        if from.is_none() && self.has_driver() {
+            from = wait::recall(id);
+        }
         for _ in 0..TRIES {
             let at_hand = from.is_some();
             let (request, now) = match from.take() {

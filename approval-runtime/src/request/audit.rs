@@ -109,7 +109,7 @@ pub struct AuditRow {
     /// What happened; nothing where an attempt was refused.
     pub what: Option<Transition>,
     /// The row.
-    pub text: Box<str>,
+    pub text: String,
     /// The SHA-256 of the text.
     pub hash: Digest,
 }
@@ -184,7 +184,9 @@ fn row(ask: &Ask, state: &State, made: &Made) -> AuditRow {
         What::Refused(conflict) => Some(conflict.as_str()),
     };
     let decided = state.decided.as_deref();
-    let text = serde_json::to_string(&Row {
+    // Most rows fit: growing costs more than the room that is left over.
+    let mut text = Vec::with_capacity(640);
+    let row = Row {
         version: state.version,
         namespace: &ask.namespace,
         request: ask.id,
@@ -203,9 +205,9 @@ fn row(ask: &Ask, state: &State, made: &Made) -> AuditRow {
         matched_rule: decided.and_then(|decided| decided.matched_rule.as_deref()),
         asked,
         previous,
-    })
-    .expect("texts and numbers have a JSON form");
-    let hash = Digest::of(text.as_bytes());
+    };
+    serde_json::to_writer(&mut text, &row).expect("texts and numbers have a JSON form");
+    let hash = Digest::of(&text);
     AuditRow {
         namespace: Arc::clone(&ask.namespace),
         request: ask.id,
@@ -214,7 +216,7 @@ fn row(ask: &Ask, state: &State, made: &Made) -> AuditRow {
             What::Done(transition) => Some(transition),
             What::Refused(_) => None,
         },
-        text: text.into(),
+        text: String::from_utf8(text).expect("JSON is UTF-8"),
         hash,
     }
 }

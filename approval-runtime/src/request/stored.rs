@@ -1,7 +1,7 @@
 //! A record as a store keeps it: two texts, the ask once and the state with each change.
 //!
 //! Each begins with a byte for its format and eight bytes of the SHA-256 of what follows, so that a changed byte is found and a
-//! newer program's record is not mistaken for one of ours. What cannot be read is never run.
+//! newer program's record is not mistaken for one of ours. What is nothing is left out. What cannot be read is never run.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -52,17 +52,23 @@ pub enum Corrupt {
 struct AskJson<'a> {
     id: RequestId,
     namespace: Arc<str>,
-    #[serde(borrow)]
-    tool: &'a RawValue,
-    #[serde(borrow)]
-    arguments: &'a RawValue,
+    /// Written as the text that it is, as [`sealed`] is given it; so are the arguments.
+    #[serde(borrow, skip_serializing)]
+    tool: Option<&'a RawValue>,
+    #[serde(borrow, skip_serializing)]
+    arguments: Option<&'a RawValue>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     redacted: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
     agent: Option<Agent>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     call_id: Option<Box<str>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<Box<str>>,
     created_at: i64,
     policy_version: u32,
     incarnation: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
     key: Option<Box<Digest>>,
 }
 
@@ -73,15 +79,24 @@ struct StateJson<'a> {
     status: ApprovalStatus,
     version: u32,
     expires_at: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
     decided: Option<DecidedJson>,
-    #[serde(borrow)]
+    /// As the arguments of the ask.
+    #[serde(borrow, skip_serializing)]
     edited: Option<&'a RawValue>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     edited_redacted: bool,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     votes: Vec<VoteJson>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     execution: Option<ExecutionJson>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     ended_because: Option<EndedBecause>,
+    #[serde(default, skip_serializing_if = "is_zero")]
     refused: u8,
+    #[serde(skip_serializing_if = "Option::is_none")]
     waiter: Option<Uuid>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     withdrawn: bool,
     changed_at: i64,
     head: Digest,
@@ -92,7 +107,9 @@ struct StateJson<'a> {
 struct DecidedJson {
     at: i64,
     by: Arc<str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     comment: Option<Box<str>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     matched_rule: Option<Arc<str>>,
 }
 
@@ -110,14 +127,26 @@ struct VoteJson {
 #[serde(deny_unknown_fields)]
 struct ExecutionJson {
     state: ExecutionState,
+    #[serde(skip_serializing_if = "Option::is_none")]
     claim_id: Option<Uuid>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     holder: Option<Uuid>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     grant_expires_at: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     started_at: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     finished_at: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     settled_by: Option<Arc<str>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     result_digest: Option<Digest>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     result: Option<Arc<str>>,
+}
+
+const fn is_zero(number: &u8) -> bool {
+    *number == 0
 }
 
 fn time(micros: i64) -> Result<DateTime<Utc>, Corrupt> {
@@ -132,11 +161,21 @@ fn micros(time: Option<DateTime<Utc>>) -> Option<i64> {
     time.map(|time| time.timestamp_micros())
 }
 
-fn sealed(record: &impl Serialize) -> Vec<u8> {
+/// Writes a record, with members whose texts are JSON already: reading them again only to write them costs more than the rest.
+fn sealed(record: &impl Serialize, texts: &[(&str, &str)]) -> Vec<u8> {
     // Most records fit: growing costs more than the room that is left over.
-    let mut bytes = Vec::with_capacity(1_024);
+    let length: usize = texts.iter().map(|(name, text)| name.len() + text.len()).sum();
+    let mut bytes = Vec::with_capacity(768 + length);
     bytes.resize(1 + SUM, 0);
     serde_json::to_writer(&mut bytes, record).expect("texts and numbers have a JSON form");
+    // The brace that ends the object moves behind them.
+    bytes.pop();
+    for (name, text) in texts {
+        for part in [",\"", name, "\":", text] {
+            bytes.extend_from_slice(part.as_bytes());
+        }
+    }
+    bytes.push(b'}');
     let sum = Digest::of(&bytes[1 + SUM..]);
     bytes[0] = FORMAT;
     bytes[1..=SUM].copy_from_slice(&sum.as_bytes()[..SUM]);
@@ -155,10 +194,6 @@ fn opened(bytes: &[u8]) -> Result<&[u8], Corrupt> {
     Ok(json)
 }
 
-fn raw(json: &str) -> &RawValue {
-    serde_json::from_str(json).expect("it was written as JSON")
-}
-
 /// A request as two texts, for stores that keep bytes. What else a store needs to find a request by, it asks the request for:
 /// [`status`](ApprovalRequest::status), [`next_deadline`](ApprovalRequest::next_deadline),
 /// [`held_by`](ApprovalRequest::held_by), [`idempotency_key`](ApprovalRequest::idempotency_key).
@@ -171,11 +206,11 @@ impl Stored {
     pub fn ask(request: &ApprovalRequest) -> Vec<u8> {
         let Ask { id, namespace, tool, arguments, agent, call_id, reason, created_at, policy_version, incarnation, key } =
             request.ask();
-        sealed(&AskJson {
+        let record = AskJson {
             id: *id,
             namespace: Arc::clone(namespace),
-            tool: raw(tool.facts()),
-            arguments: raw(arguments.canonical()),
+            tool: None,
+            arguments: None,
             redacted: arguments.is_redacted(),
             agent: agent.clone(),
             call_id: call_id.clone(),
@@ -184,7 +219,8 @@ impl Stored {
             policy_version: *policy_version,
             incarnation: *incarnation,
             key: key.clone(),
-        })
+        };
+        sealed(&record, &[("tool", tool.facts()), ("arguments", arguments.canonical())])
     }
 
     /// Returns where the request stands, as bytes.
@@ -216,13 +252,13 @@ impl Stored {
             result: execution.result.clone(),
         });
         let edited = state.edited.as_deref();
-        sealed(&StateJson {
+        let record = StateJson {
             id: request.id(),
             status: state.status,
             version: state.version,
             expires_at: state.expires_at.timestamp_micros(),
             decided,
-            edited: edited.map(|edited| raw(edited.canonical())),
+            edited: None,
             edited_redacted: edited.is_some_and(Arguments::is_redacted),
             votes: votes.collect(),
             execution,
@@ -232,7 +268,11 @@ impl Stored {
             withdrawn: state.withdrawn,
             changed_at: state.entry.at().timestamp_micros(),
             head: request.audit_head(),
-        })
+        };
+        match edited {
+            Some(edited) => sealed(&record, &[("edited", edited.canonical())]),
+            None => sealed(&record, &[]),
+        }
     }
 
     /// Reads a request back.
@@ -253,8 +293,8 @@ fn read_ask(json: &[u8]) -> Result<Ask, Corrupt> {
     Ok(Ask {
         id: ask.id,
         namespace: ask.namespace,
-        tool: ToolRef::of_facts(ask.tool.get()).ok_or(Corrupt::Unknown)?,
-        arguments: Arguments::stored(ask.arguments.get(), ask.redacted),
+        tool: ask.tool.and_then(|tool| ToolRef::of_facts(tool.get())).ok_or(Corrupt::Unknown)?,
+        arguments: Arguments::stored(ask.arguments.ok_or(Corrupt::Unknown)?.get(), ask.redacted),
         agent: ask.agent,
         call_id: ask.call_id,
         reason: ask.reason,

@@ -359,7 +359,7 @@ impl Faulty {
             Fault::LosesRow => rows.retain(|logged| logged.row.what != Some(Transition::Left)),
             Fault::LosesRefused => rows.retain(|logged| logged.row.what.is_some()),
             Fault::RewritesRows => {
-                rows.iter_mut().for_each(|logged| logged.row.text = logged.row.text.replace(":", ": ").into());
+                rows.iter_mut().for_each(|logged| logged.row.text = logged.row.text.replace(":", ": "));
             }
             Fault::DropsHistories => {
                 let removed = locked(&self.place.removed);

@@ -4,8 +4,9 @@ use std::sync::LazyLock;
 
 use rusqlite::params;
 
-use super::group::{Checked, Group, PAGE, Standing};
+use super::group::{Checked, Group, PAGE};
 use super::record::{LONG_DUE, Record, bytes};
+use super::standing::{Standing, Standings};
 use super::wanted::{Put, Wanted};
 
 impl Group<'_> {
@@ -22,6 +23,7 @@ impl Group<'_> {
 
     fn insert(&mut self, record: &Record, ask: &[u8], namespace: i64) -> rusqlite::Result<()> {
         let nr = self.log(record, namespace, None)?;
+        let due_from = record.due_from(self.life.incarnation, None);
         let mut statement = self.connection.prepare_cached(
             "INSERT INTO request (nr, id, namespace, created_at, version, head, phase, due_from, held_by, key, state)
              VALUES (?1, ?2, ?3, ?4, ?5, ?1, ?6, ?7, ?8, ?9, ?10)",
@@ -33,13 +35,14 @@ impl Group<'_> {
             record.created_at,
             record.version,
             record.phase,
-            record.due_from(self.life.incarnation, None),
+            due_from,
             record.held_by,
             record.key,
             record.state,
         ])?;
         self.connection.prepare_cached("INSERT INTO ask (nr, ask) VALUES (?1, ?2)")?.execute((nr, ask))?;
         self.memory.pending.moved(namespace, None, Some(record.phase));
+        self.memory.standings.wrote(record.id, Standing::written(record, namespace, (nr, nr), due_from));
         Ok(())
     }
 
@@ -59,7 +62,8 @@ impl Group<'_> {
         statement.raw_bind_parameter(2, record.version)?;
         statement.raw_bind_parameter(3, head)?;
         statement.raw_bind_parameter(4, &record.state)?;
-        let mut nth = 5;
+        statement.raw_bind_parameter(5, before.version)?;
+        let mut nth = 6;
         let mut bind = |is_bound: bool, value: &dyn rusqlite::ToSql| {
             if is_bound {
                 statement.raw_bind_parameter(nth, value)?;
@@ -71,8 +75,13 @@ impl Group<'_> {
         bind(changes.due_from, &due_from)?;
         bind(changes.held_by, &record.held_by)?;
         bind(changes.key, &record.key)?;
-        statement.raw_execute()?;
+        match statement.raw_execute()? {
+            1 => {}
+            // The row is not as this writer left it: what is remembered of it is forgotten with the transaction.
+            other => return Err(rusqlite::Error::StatementChangedRows(other)),
+        }
         self.memory.pending.moved(namespace, Some(before.phase), Some(record.phase));
+        self.memory.standings.wrote(record.id, Standing::written(record, namespace, (before.nr, head), due_from));
         Ok(())
     }
 
@@ -84,6 +93,7 @@ impl Group<'_> {
         let mut statement = self.connection.prepare_cached("INSERT INTO removed (id, namespace, head) VALUES (?1, ?2, ?3)")?;
         statement.execute((bytes(record.id), namespace, head))?;
         self.memory.pending.moved(namespace, Some(before.phase), None);
+        self.memory.standings.forget(record.id);
         Ok(())
     }
 
@@ -140,6 +150,7 @@ impl Group<'_> {
         self.connection.execute("UPDATE life SET incarnation = incarnation + 1", ())?;
         self.connection.execute("UPDATE request SET due_from = ?1 WHERE due_from IS NOT NULL", (LONG_DUE,))?;
         self.life.incarnation += 1;
+        self.memory.standings = Standings::default();
         self.moment = self.moment.of_incarnation(self.life.incarnation);
         Ok(())
     }
@@ -159,9 +170,9 @@ impl Changes {
         static UPDATES: LazyLock<[String; 16]> = LazyLock::new(|| {
             std::array::from_fn(|bits| {
                 let columns = ["phase", "due_from", "held_by", "key"].into_iter().enumerate();
-                let changed = columns.filter(|(nth, _)| bits & 1 << nth != 0).zip(5..);
+                let changed = columns.filter(|(nth, _)| bits & 1 << nth != 0).zip(6..);
                 let set: String = changed.map(|((_, column), nth)| format!(", {column} = ?{nth}")).collect();
-                format!("UPDATE request SET version = ?2, head = ?3, state = ?4{set} WHERE nr = ?1")
+                format!("UPDATE request SET version = ?2, head = ?3, state = ?4{set} WHERE nr = ?1 AND version = ?5")
             })
         });
         let Self { phase, due_from, held_by, key } = self;

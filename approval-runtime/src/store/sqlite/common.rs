@@ -5,7 +5,6 @@ use std::sync::Arc;
 use super::clock::Clock;
 use super::feed::Feed;
 use super::place::Place;
-use super::recent::Recent;
 
 /// What the threads of a store share.
 #[derive(Clone, Debug)]
@@ -13,5 +12,4 @@ pub(super) struct Common {
     pub(super) place: Arc<Place>,
     pub(super) clock: Arc<Clock>,
     pub(super) feed: Arc<Feed>,
-    pub(super) recent: Arc<Recent>,
 }

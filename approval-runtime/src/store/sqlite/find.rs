@@ -7,7 +7,6 @@ use super::clock::Life;
 use super::fault::{Fault, is_of_value};
 use super::history::id_of;
 use super::kept::Kept;
-use super::recent::Recent;
 use super::record::{LONG_DUE, Phase, bytes};
 use super::snapshot::Snapshot;
 use crate::request::{ApprovalRequest, ApprovalStatus, Corrupt, RequestId};
@@ -33,12 +32,12 @@ pub(super) type Readable = Result<ApprovalRequest, Corrupt>;
 pub(super) fn get(snapshot: &Snapshot<'_>, namespace: &str, id: RequestId) -> Result<Option<Readable>, Fault> {
     let Some(nr) = snapshot.namespace(namespace)? else { return Ok(None) };
     let mut statement = snapshot.connection.prepare_cached(kept_where!("r.id = ?1 AND r.namespace = ?2"))?;
-    let kept = statement.query_row((bytes(id), nr), |row| kept(row, namespace, snapshot.recent));
+    let kept = statement.query_row((bytes(id), nr), |row| kept(row, namespace));
     Ok(kept.optional()?)
 }
 
 /// Reads a row; one whose values are of other kinds than it was written with cannot be read.
-fn kept(row: &Row<'_>, namespace: &str, recent: &Recent) -> rusqlite::Result<Readable> {
+fn kept(row: &Row<'_>, namespace: &str) -> rusqlite::Result<Readable> {
     let kept = || {
         let kept = Kept {
             id: row.get(0)?,
@@ -51,7 +50,7 @@ fn kept(row: &Row<'_>, namespace: &str, recent: &Recent) -> rusqlite::Result<Rea
             state: row.get_ref(7)?.as_blob()?,
             ask: row.get_ref(8)?.as_blob()?,
         };
-        Ok(kept.read(namespace, recent))
+        Ok(kept.read(namespace))
     };
     match kept() {
         Err(error) if is_of_value(&error) => Ok(Err(Corrupt::Changed)),
@@ -220,7 +219,7 @@ pub(super) fn find(snapshot: &Snapshot<'_>, query: &Query) -> Result<Found, Faul
 
 fn load(snapshot: &Snapshot<'_>, nr: i64, namespace: &str) -> rusqlite::Result<Readable> {
     let mut statement = snapshot.connection.prepare_cached(kept_where!("r.nr = ?1"))?;
-    statement.query_row((nr,), |row| kept(row, namespace, snapshot.recent))
+    statement.query_row((nr,), |row| kept(row, namespace))
 }
 
 // What is long due is so at every time.

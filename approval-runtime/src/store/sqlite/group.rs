@@ -1,14 +1,15 @@
 //! [`Group`]: one transaction, in which commits are checked and written one after another.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use rusqlite::{Connection, OptionalExtension, params};
+use rustc_hash::FxHashMap;
 
 use super::clock::Life;
 use super::fault::{Fault, is_of_value};
 use super::pending::Pending;
 use super::record::{Phase, Record, bytes};
+use super::standing::{Standing, Standings};
 use super::wanted::Wanted;
 use crate::request::{Corrupt, Guard, Moment, RequestId};
 use crate::store::{Space, StoreError};
@@ -40,10 +41,11 @@ impl From<rusqlite::Error> for No {
 /// What the writer remembers from one transaction to the next. It is forgotten when one is undone.
 #[derive(Debug, Default)]
 pub(super) struct Memory {
-    namespaces: HashMap<Arc<str>, i64>,
+    namespaces: FxHashMap<Arc<str>, i64>,
     /// The last page of `audit` that a namespace is known to have rows in.
-    pub(super) pages: HashMap<i64, i64>,
+    pub(super) pages: FxHashMap<i64, i64>,
     pub(super) pending: Pending,
+    pub(super) standings: Standings,
 }
 
 /// A transaction that was begun.
@@ -58,16 +60,6 @@ pub(super) struct Group<'a> {
     pub(super) last: i64,
     /// Whether anything was written.
     pub(super) is_written: bool,
-}
-
-/// A request as it stands before a write to it.
-pub(super) struct Standing {
-    pub(super) nr: i64,
-    pub(super) head: i64,
-    pub(super) phase: Phase,
-    pub(super) due_from: Option<i64>,
-    pub(super) held_by: Option<[u8; 16]>,
-    pub(super) key: Option<[u8; 32]>,
 }
 
 /// What was found for a write, and what it needs.
@@ -108,6 +100,7 @@ impl<'a> Group<'a> {
         connection.prepare_cached("BEGIN IMMEDIATE")?.execute(())?;
         let (life, last) = life(connection)?;
         memory.pending.saw(last);
+        memory.standings.saw(last, life.incarnation);
         let moment = life.at(now(life));
         Ok(Self { connection, memory, origin, life, moment, first: last, last, is_written: false })
     }
@@ -141,6 +134,7 @@ impl<'a> Group<'a> {
         }
         self.connection.prepare_cached("COMMIT")?.execute(())?;
         self.memory.pending.saw_own(self.last);
+        self.memory.standings.saw_own(self.last);
         Ok(())
     }
 
@@ -207,23 +201,9 @@ impl<'a> Group<'a> {
 
     fn standing(&mut self, record: &Record, guard: &Guard) -> Result<Standing, No> {
         let id = record.id;
-        let mut statement = self
-            .connection
-            .prepare_cached("SELECT namespace, version, nr, head, phase, due_from, held_by, key FROM request WHERE id = ?1")?;
-        let found = statement.query_row((bytes(id),), |row| {
-            let standing = Standing {
-                nr: row.get(2)?,
-                head: row.get(3)?,
-                phase: row.get(4)?,
-                due_from: row.get(5)?,
-                held_by: row.get(6)?,
-                key: row.get(7)?,
-            };
-            Ok((row.get::<_, i64>(0)?, row.get(1)?, standing))
-        });
-        match found.optional() {
-            Ok(Some((of, version, standing))) if self.namespace(&record.namespace)? == of => {
-                if guard.holds(version, self.moment) && record.row.is_some() {
+        match self.memory.standings.find(self.connection, id) {
+            Ok(Some(standing)) if self.namespace(&record.namespace)? == standing.namespace => {
+                if guard.holds(standing.version, self.moment) && record.row.is_some() {
                     return Ok(standing);
                 }
                 Err(StoreError::Stale { id, version: guard.version }.into())

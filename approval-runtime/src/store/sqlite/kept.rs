@@ -1,10 +1,7 @@
 //! [`Kept`]: a request's row as it is read, and whether it is what was written.
 
-use uuid::Uuid;
-
-use super::recent::Recent;
 use super::record::{LONG_DUE, Phase, Record, bytes};
-use crate::request::{ApprovalRequest, Corrupt};
+use crate::request::{ApprovalRequest, Corrupt, Stored};
 
 /// A row as it is read: what it says of itself, and the two texts.
 pub(super) struct Kept<'a> {
@@ -21,8 +18,8 @@ pub(super) struct Kept<'a> {
 
 impl Kept<'_> {
     /// Reads the texts, and checks that the columns say the same: what was found by a column that lies is not what was asked for.
-    pub(super) fn read(&self, namespace: &str, recent: &Recent) -> Result<ApprovalRequest, Corrupt> {
-        let request = recent.read(Uuid::from_bytes(self.id).into(), self.ask, self.state)?;
+    pub(super) fn read(&self, namespace: &str) -> Result<ApprovalRequest, Corrupt> {
+        let request = Stored::read(self.ask, self.state)?;
         let told = Record::outline(&request);
         let due = match (self.due_from, told.deadline) {
             (None, None) => true,

@@ -14,10 +14,10 @@ mod pending;
 mod place;
 mod queue;
 mod reader;
-mod recent;
 mod record;
 mod schema;
 mod snapshot;
+mod standing;
 mod wanted;
 mod writer;
 
@@ -92,7 +92,7 @@ impl SqliteStore {
         let failed = |source: io::Error| StoreError::Backend { store: STORE, verb: "open its file", source: source.into() };
         let place = Arc::new(Place::new(path.as_ref()).map_err(failed)?);
         let connection = schema::open(&place)?;
-        let common = Common { place, clock: Arc::new(Clock::start()), feed: Arc::new(Feed::new()), recent: Arc::default() };
+        let common = Common { place, clock: Arc::new(Clock::start()), feed: Arc::new(Feed::new()) };
         let (life, _) = group::life(&connection).map_err(|error| Fault::from(error).tell(&common.place, "read its clock"))?;
         common.clock.see(life);
         let reader = Reader::start(common.clone())?;
@@ -129,8 +129,7 @@ impl ApprovalStore for SqliteStore {
         Box::pin(async move {
             Write::check_distinct(writes)?;
             let wanted = writes.iter().map(Wanted::of).collect();
-            let (told, wanted) = self.open.writer.commit(wanted).await;
-            told.map(|()| self.open.common.recent.wrote(writes, wanted))
+            self.open.writer.commit(wanted).await.0
         })
     }
 

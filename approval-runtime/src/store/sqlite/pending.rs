@@ -1,8 +1,7 @@
 //! [`Pending`]: how many requests are pending, without counting them each time.
 
-use std::collections::HashMap;
-
 use rusqlite::Connection;
+use rustc_hash::FxHashMap;
 
 use super::record::Phase;
 
@@ -12,7 +11,7 @@ use super::record::Phase;
 /// rows may be one more that is pending. So it knows the most that there can be, and counts anew when that is too many.
 #[derive(Debug, Default)]
 pub(super) struct Pending {
-    counts: HashMap<i64, Count>,
+    counts: FxHashMap<i64, Count>,
     /// The last place in `audit` that it knows of.
     seen: i64,
     /// How many rows others wrote.

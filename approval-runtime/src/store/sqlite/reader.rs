@@ -113,7 +113,7 @@ impl Work {
         connection.prepare_cached("BEGIN")?.execute(())?;
         let (life, last) = life(connection)?;
         self.common.clock.see(life);
-        let snapshot = Snapshot { connection, life, last, recent: &self.common.recent, namespaces: &self.namespaces };
+        let snapshot = Snapshot { connection, life, last, namespaces: &self.namespaces };
         jobs.for_each(|job| job(Ok(&snapshot)));
         connection.prepare_cached("COMMIT")?.execute(())?;
         Ok(())

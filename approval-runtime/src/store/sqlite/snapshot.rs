@@ -7,7 +7,6 @@ use rusqlite::Connection;
 
 use super::clock::Life;
 use super::group::find_namespace;
-use super::recent::Recent;
 
 /// The store at one moment.
 pub(super) struct Snapshot<'a> {
@@ -15,7 +14,6 @@ pub(super) struct Snapshot<'a> {
     pub(super) life: Life,
     /// The last place in `audit`.
     pub(super) last: i64,
-    pub(super) recent: &'a Recent,
     pub(super) namespaces: &'a RefCell<HashMap<String, i64>>,
 }
 
