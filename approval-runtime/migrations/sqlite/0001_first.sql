@@ -37,7 +37,8 @@ CREATE TABLE audit_page (
 ) STRICT, WITHOUT ROWID;
 
 -- Requests, each by the place of its first row in `audit`. `state` is the record; the other columns are what it is found by.
--- `due_from` is not later than the moment at which the request ends by itself.
+-- `due_from` is there while something may still come of the request by itself or with the gate that holds it, and not later than
+-- the moment at which it ends by itself; while its body runs it says nothing more.
 CREATE TABLE request (
     nr INTEGER PRIMARY KEY,
     id BLOB NOT NULL UNIQUE,
@@ -46,15 +47,16 @@ CREATE TABLE request (
     version INTEGER NOT NULL,
     head INTEGER NOT NULL,
     phase INTEGER NOT NULL,
+    executing INTEGER NOT NULL,
     due_from INTEGER,
     held_by BLOB,
     key BLOB,
     state BLOB NOT NULL
 ) STRICT;
 
-CREATE INDEX request_by_phase ON request (namespace, phase, created_at, id, due_from);
-CREATE INDEX request_by_due ON request (namespace, due_from) WHERE due_from IS NOT NULL;
-CREATE INDEX request_by_holder ON request (namespace, held_by, created_at, id) WHERE held_by IS NOT NULL;
+-- Few, because each is written with the request: one for pages, one for all that is under way.
+CREATE INDEX request_by_phase ON request (namespace, phase, created_at, id);
+CREATE INDEX request_under_way ON request (namespace, due_from, held_by) WHERE due_from IS NOT NULL;
 CREATE UNIQUE INDEX request_by_key ON request (namespace, key) WHERE key IS NOT NULL;
 
 -- What was asked. It never changes, so a change of state leaves it alone.

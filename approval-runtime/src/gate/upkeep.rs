@@ -15,8 +15,8 @@ use crate::review::DecideError;
 use crate::store::{Cursor, Expect, Order, Query, RowQuery, Space, StoreError, Which, Write};
 use crate::tool::Tool;
 
-/// How many requests are read at once.
-const PAGE: usize = 100;
+/// How many requests are read at once: a store may put all that are due in order for each page, and records may be large.
+const PAGE: usize = 500;
 
 impl ApprovalGate {
     /// Returns the id of this gate: what records name as the holder of a start.

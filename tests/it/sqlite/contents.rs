@@ -239,6 +239,7 @@ async fn f08_changed_column_is_named() {
         ("version", "version + 1"),
         ("phase", "1"),
         ("phase", "77"),
+        ("executing", "1"),
         ("due_from", "due_from + 1"),
         ("due_from", "NULL"),
         ("held_by", "zeroblob(16)"),

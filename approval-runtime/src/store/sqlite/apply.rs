@@ -25,8 +25,8 @@ impl Group<'_> {
         let nr = self.log(record, namespace, None)?;
         let due_from = record.due_from(self.life.incarnation, None);
         let mut statement = self.connection.prepare_cached(
-            "INSERT INTO request (nr, id, namespace, created_at, version, head, phase, due_from, held_by, key, state)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?1, ?6, ?7, ?8, ?9, ?10)",
+            "INSERT INTO request (nr, id, namespace, created_at, version, head, phase, executing, due_from, held_by, key, state)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?1, ?6, ?7, ?8, ?9, ?10, ?11)",
         )?;
         statement.execute(params![
             nr,
@@ -35,6 +35,7 @@ impl Group<'_> {
             record.created_at,
             record.version,
             record.phase,
+            record.executing,
             due_from,
             record.held_by,
             record.key,
@@ -62,8 +63,9 @@ impl Group<'_> {
         statement.raw_bind_parameter(2, record.version)?;
         statement.raw_bind_parameter(3, head)?;
         statement.raw_bind_parameter(4, &record.state)?;
-        statement.raw_bind_parameter(5, before.version)?;
-        let mut nth = 6;
+        statement.raw_bind_parameter(5, record.executing)?;
+        statement.raw_bind_parameter(6, before.version)?;
+        let mut nth = 7;
         let mut bind = |is_bound: bool, value: &dyn rusqlite::ToSql| {
             if is_bound {
                 statement.raw_bind_parameter(nth, value)?;
@@ -170,9 +172,11 @@ impl Changes {
         static UPDATES: LazyLock<[String; 16]> = LazyLock::new(|| {
             std::array::from_fn(|bits| {
                 let columns = ["phase", "due_from", "held_by", "key"].into_iter().enumerate();
-                let changed = columns.filter(|(nth, _)| bits & 1 << nth != 0).zip(6..);
+                let changed = columns.filter(|(nth, _)| bits & 1 << nth != 0).zip(7..);
                 let set: String = changed.map(|((_, column), nth)| format!(", {column} = ?{nth}")).collect();
-                format!("UPDATE request SET version = ?2, head = ?3, state = ?4{set} WHERE nr = ?1 AND version = ?5")
+                format!(
+                    "UPDATE request SET version = ?2, head = ?3, state = ?4, executing = ?5{set} WHERE nr = ?1 AND version = ?6"
+                )
             })
         });
         let Self { phase, due_from, held_by, key } = self;

@@ -1,6 +1,6 @@
 //! Requests: one by its id, or those that a [`Query`] names, in its order.
 
-use rusqlite::{CachedStatement, Connection, OptionalExtension, Row, Rows, params};
+use rusqlite::{CachedStatement, OptionalExtension, Row, Rows, params};
 use uuid::Uuid;
 
 use super::clock::Life;
@@ -12,14 +12,11 @@ use super::snapshot::Snapshot;
 use crate::request::{ApprovalRequest, ApprovalStatus, Corrupt, RequestId};
 use crate::store::{Found, Order, Query, Which};
 
-/// As many due requests as are sorted each time they are read. Where more are due, they are met on the way in order.
-const FEW_DUE: i64 = 1_000;
-
 /// Reads the rows that a condition names.
 macro_rules! kept_where {
     ($condition:literal) => {
         concat!(
-            "SELECT r.id, r.created_at, r.version, r.phase, r.due_from, r.held_by, r.key, r.state, a.ask
+            "SELECT r.id, r.created_at, r.version, r.phase, r.executing, r.due_from, r.held_by, r.key, r.state, a.ask
              FROM request r LEFT JOIN ask a ON a.nr = r.nr WHERE ",
             $condition
         )
@@ -44,11 +41,12 @@ fn kept(row: &Row<'_>, namespace: &str) -> rusqlite::Result<Readable> {
             created_at: row.get(1)?,
             version: row.get(2)?,
             phase: row.get(3)?,
-            due_from: row.get(4)?,
-            held_by: row.get(5)?,
-            key: row.get(6)?,
-            state: row.get_ref(7)?.as_blob()?,
-            ask: row.get_ref(8)?.as_blob()?,
+            executing: row.get(4)?,
+            due_from: row.get(5)?,
+            held_by: row.get(6)?,
+            key: row.get(7)?,
+            state: row.get_ref(8)?.as_blob()?,
+            ask: row.get_ref(9)?.as_blob()?,
         };
         Ok(kept.read(namespace))
     };
@@ -58,22 +56,19 @@ fn kept(row: &Row<'_>, namespace: &str) -> rusqlite::Result<Readable> {
     }
 }
 
-/// Where requests are found in the order of their making.
+/// Where requests are found in the order of their making. Of a phase they stand in that order; of what is under way, however much
+/// there is of it, those that are asked for are put in order each time.
 enum Source {
-    /// Those of a phase, all or only those that may be due, or cannot be.
-    Phase(Phase, Due),
-    /// All that may be due.
+    Phase(Phase),
+    /// Those that wait for people, without those that may be due.
+    Waiting,
+    /// Those that may be due.
     Due,
+    /// Those that are approved and were not started.
+    Unused,
+    HeldBy(Uuid),
     /// Those of a phase that there is not: they cannot be read, and somebody has to learn that.
     Odd(&'static str),
-    HeldBy(Uuid),
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Due {
-    Either,
-    No,
-    Yes,
 }
 
 /// By when what counts as due may be due.
@@ -93,54 +88,42 @@ impl Judged {
 }
 
 impl Source {
-    fn of(query: &Query, connection: &Connection, namespace: i64, judged: Judged) -> rusqlite::Result<Vec<Self>> {
-        let due = || -> rusqlite::Result<Vec<Self>> {
-            let mut statement = connection.prepare_cached(
-                "SELECT count(*) FROM (SELECT 1 FROM request WHERE namespace = ?1 AND due_from <= ?2 LIMIT ?3)",
-            )?;
-            let count: i64 = statement.query_row((namespace, judged.due, FEW_DUE + 1), |row| row.get(0))?;
-            Ok(match count {
-                0 => Vec::new(),
-                1..=FEW_DUE => vec![Self::Due],
-                _ => vec![Self::Phase(Phase::Pending, Due::Yes), Self::Phase(Phase::Unused, Due::Yes)],
-            })
-        };
-        Ok(match &query.which {
+    fn of(query: &Query, judged: Judged) -> Vec<Self> {
+        match &query.which {
             Which::Standing(statuses) => {
                 let asked = |status| statuses.is_empty() || statuses.contains(&status);
                 let ends = asked(ApprovalStatus::TimedOut) || asked(ApprovalStatus::Expired);
                 let phases = Phase::ALL.into_iter().filter(|phase| asked(phase.status()));
-                let is_late = |phase| phase == Phase::Pending && !ends && judged.is_exact;
-                let mut sources: Vec<_> =
-                    phases.map(|phase| Self::Phase(phase, if is_late(phase) { Due::No } else { Due::Either })).collect();
+                let mut sources: Vec<_> = phases
+                    .map(|phase| match phase {
+                        Phase::Pending if !ends && judged.is_exact => Self::Waiting,
+                        phase => Self::Phase(phase),
+                    })
+                    .collect();
                 if ends && !(asked(ApprovalStatus::Pending) && asked(ApprovalStatus::Approved)) {
-                    sources.extend(due()?);
+                    sources.push(Self::Due);
                 }
-                sources.extend(["phase < 0", "phase > 9"].map(Self::Odd));
+                sources.extend(["phase < 0", "phase > 8"].map(Self::Odd));
                 sources
             }
-            Which::Due => due()?,
-            Which::Unused => vec![Self::Phase(Phase::Unused, Due::Either)],
+            Which::Due => vec![Self::Due],
+            Which::Unused => vec![Self::Unused],
             Which::HeldBy(gate) => vec![Self::HeldBy(*gate)],
-            Which::Indeterminate => {
-                [Phase::ApprovedUnknown, Phase::AutoUnknown].map(|phase| Self::Phase(phase, Due::Either)).into()
-            }
-        })
+            Which::Indeterminate => [Phase::ApprovedUnknown, Phase::AutoUnknown].map(Self::Phase).into(),
+        }
     }
 
     fn sql(&self, order: Order) -> String {
+        let (by_phase, under_way) = ("request_by_phase", "request_under_way");
         let (index, which) = match self {
-            Self::Phase(phase, due) => {
-                let due = match due {
-                    Due::Either => "",
-                    Due::No => " AND due_from > ?4",
-                    Due::Yes => " AND due_from <= ?4",
-                };
-                ("request_by_phase", format!("phase = {}{due}", *phase as i64))
+            Self::Phase(phase) => (by_phase, format!("phase = {}", *phase as i64)),
+            Self::Waiting => (by_phase, format!("phase = {} AND due_from > ?4", Phase::Pending as i64)),
+            Self::Odd(which) => (by_phase, (*which).into()),
+            Self::Due => (under_way, "due_from <= ?4 AND executing = 0".into()),
+            Self::Unused => {
+                (under_way, format!("due_from IS NOT NULL AND phase = {} AND executing = 0", Phase::Approved as i64))
             }
-            Self::Due => ("request_by_due", "due_from <= ?4".into()),
-            Self::Odd(which) => ("request_by_phase", (*which).into()),
-            Self::HeldBy(_) => ("request_by_holder", "held_by = ?4".into()),
+            Self::HeldBy(_) => (under_way, "due_from IS NOT NULL AND held_by = ?4".into()),
         };
         let (behind, direction) = match order {
             Order::OldestFirst => (">", "ASC"),
@@ -160,8 +143,8 @@ impl Source {
         judged: Judged,
     ) -> rusqlite::Result<Rows<'s>> {
         match self {
-            Self::Phase(_, Due::Either) | Self::Odd(_) => statement.query(params![namespace, created_at, id]),
-            Self::Phase(..) | Self::Due => statement.query(params![namespace, created_at, id, judged.due]),
+            Self::Phase(_) | Self::Unused | Self::Odd(_) => statement.query(params![namespace, created_at, id]),
+            Self::Waiting | Self::Due => statement.query(params![namespace, created_at, id, judged.due]),
             Self::HeldBy(gate) => statement.query(params![namespace, created_at, id, gate.into_bytes()]),
         }
     }
@@ -185,7 +168,7 @@ pub(super) fn find(snapshot: &Snapshot<'_>, query: &Query) -> Result<Found, Faul
         Order::OldestFirst => (i64::MIN, Vec::new()),
         Order::NewestFirst => (i64::MAX, Vec::new()),
     });
-    let sources = Source::of(query, connection, namespace, judged)?;
+    let sources = Source::of(query, judged);
     let statements = sources.iter().map(|source| connection.prepare_cached(&source.sql(query.order)));
     let mut statements = statements.collect::<Result<Vec<_>, _>>()?;
     let mut walks = Vec::with_capacity(sources.len());
@@ -223,4 +206,4 @@ fn load(snapshot: &Snapshot<'_>, nr: i64, namespace: &str) -> rusqlite::Result<R
 }
 
 // What is long due is so at every time.
-const _: () = assert!(LONG_DUE == i64::MIN && Phase::ALL.len() == 10);
+const _: () = assert!(LONG_DUE == i64::MIN && Phase::ALL.len() == 9);

@@ -1,6 +1,6 @@
 //! [`Kept`]: a request's row as it is read, and whether it is what was written.
 
-use super::record::{LONG_DUE, Phase, Record, bytes};
+use super::record::{Phase, Record, bytes};
 use crate::request::{ApprovalRequest, Corrupt, Stored};
 
 /// A row as it is read: what it says of itself, and the two texts.
@@ -9,6 +9,7 @@ pub(super) struct Kept<'a> {
     pub(super) created_at: i64,
     pub(super) version: u32,
     pub(super) phase: Phase,
+    pub(super) executing: bool,
     pub(super) due_from: Option<i64>,
     pub(super) held_by: Option<[u8; 16]>,
     pub(super) key: Option<[u8; 32]>,
@@ -21,17 +22,11 @@ impl Kept<'_> {
     pub(super) fn read(&self, namespace: &str) -> Result<ApprovalRequest, Corrupt> {
         let request = Stored::read(self.ask, self.state)?;
         let told = Record::outline(&request);
-        let due = match (self.due_from, told.deadline) {
-            (None, None) => true,
-            (Some(from), Some(deadline)) if self.phase == Phase::Unused => from <= deadline,
-            (Some(from), Some(deadline)) => from == deadline || from == LONG_DUE,
-            _ => false,
-        };
-        let same = due
+        let same = told.may_be_due_from(self.due_from)
             && *told.namespace == *namespace
             && bytes(told.id) == self.id
             && (told.created_at, told.version, told.phase) == (self.created_at, self.version, self.phase)
-            && (told.held_by, told.key) == (self.held_by, self.key);
+            && (told.executing, told.held_by, told.key) == (self.executing, self.held_by, self.key);
         if same { Ok(request) } else { Err(Corrupt::Changed) }
     }
 }

@@ -5,32 +5,32 @@ use std::sync::Arc;
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
 use uuid::Uuid;
 
-use crate::request::{ApprovalRequest, ApprovalStatus, AuditRow, RequestId, Stored};
+use crate::request::{ApprovalRequest, ApprovalStatus, AuditRow, ExecutionState, RequestId, Stored};
 
 /// `due_from` of what is of an earlier life of the store: it is due, whatever the time.
 pub(super) const LONG_DUE: i64 = i64::MIN;
+
+/// `due_from` of what runs and was never asked: it does not end by itself.
+const NEVER_DUE: i64 = i64::MAX;
 
 /// Where a request stands, for the indexes. The numbers are in files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Phase {
     Pending = 0,
-    /// Approved, and it can still be started.
-    Unused = 1,
-    Approved = 2,
+    Approved = 1,
     /// Approved, started, and nobody knows how far it came.
-    ApprovedUnknown = 3,
-    AutoApproved = 4,
-    AutoUnknown = 5,
-    Rejected = 6,
-    TimedOut = 7,
-    Cancelled = 8,
-    Expired = 9,
+    ApprovedUnknown = 2,
+    AutoApproved = 3,
+    AutoUnknown = 4,
+    Rejected = 5,
+    TimedOut = 6,
+    Cancelled = 7,
+    Expired = 8,
 }
 
 impl Phase {
-    pub(super) const ALL: [Self; 10] = [
+    pub(super) const ALL: [Self; 9] = [
         Self::Pending,
-        Self::Unused,
         Self::Approved,
         Self::ApprovedUnknown,
         Self::AutoApproved,
@@ -45,7 +45,6 @@ impl Phase {
         match request.status() {
             ApprovalStatus::Pending => Self::Pending,
             ApprovalStatus::Approved if request.is_indeterminate() => Self::ApprovedUnknown,
-            ApprovalStatus::Approved if request.next_deadline().is_some() => Self::Unused,
             ApprovalStatus::Approved => Self::Approved,
             ApprovalStatus::AutoApproved if request.is_indeterminate() => Self::AutoUnknown,
             ApprovalStatus::AutoApproved => Self::AutoApproved,
@@ -59,7 +58,7 @@ impl Phase {
     pub(super) const fn status(self) -> ApprovalStatus {
         match self {
             Self::Pending => ApprovalStatus::Pending,
-            Self::Unused | Self::Approved | Self::ApprovedUnknown => ApprovalStatus::Approved,
+            Self::Approved | Self::ApprovedUnknown => ApprovalStatus::Approved,
             Self::AutoApproved | Self::AutoUnknown => ApprovalStatus::AutoApproved,
             Self::Rejected => ApprovalStatus::Rejected,
             Self::TimedOut => ApprovalStatus::TimedOut,
@@ -90,6 +89,7 @@ pub(super) struct Record {
     pub(super) created_at: i64,
     pub(super) version: u32,
     pub(super) phase: Phase,
+    pub(super) executing: bool,
     /// When the clock alone ends it.
     pub(super) deadline: Option<i64>,
     pub(super) incarnation: u64,
@@ -115,6 +115,7 @@ impl Record {
             created_at: request.created_at().timestamp_micros(),
             version: request.version(),
             phase: Phase::of(request),
+            executing: request.execution().state == ExecutionState::Executing,
             deadline: request.next_deadline().map(|deadline| deadline.timestamp_micros()),
             incarnation: request.incarnation(),
             held_by: request.held_by().map(Uuid::into_bytes),
@@ -124,14 +125,26 @@ impl Record {
         }
     }
 
-    /// Returns from when on the clock may have ended it. While an approval waits for its start that is when the vote would have
-    /// ended, if that is earlier: then nothing has to be written about it when the vote ends.
+    /// Returns from when on the clock may have ended it, while it is under way. Once it is approved that is when the vote would
+    /// have ended, if that is earlier, until its body ends: then nothing has to be written about it meanwhile.
     pub(super) fn due_from(&self, incarnation: u64, before: Option<i64>) -> Option<i64> {
-        let deadline = self.deadline?;
+        let Some(deadline) = self.deadline else { return self.executing.then(|| before.unwrap_or(NEVER_DUE)) };
         if self.incarnation != incarnation {
             return Some(LONG_DUE);
         }
-        Some(before.filter(|before| self.phase == Phase::Unused && *before <= deadline).unwrap_or(deadline))
+        Some(before.filter(|before| self.phase == Phase::Approved && *before <= deadline).unwrap_or(deadline))
+    }
+
+    /// Says whether this `due_from` is one that its row may have.
+    pub(super) const fn may_be_due_from(&self, due_from: Option<i64>) -> bool {
+        match (due_from, self.deadline) {
+            (from, None) => from.is_some() == self.executing,
+            (None, Some(_)) => false,
+            (Some(from), Some(deadline)) => match self.phase {
+                Phase::Approved => from <= deadline,
+                _ => from == deadline || from == LONG_DUE,
+            },
+        }
     }
 }
 

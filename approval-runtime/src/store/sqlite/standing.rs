@@ -49,7 +49,7 @@ impl Standing {
 
     /// Says whether more is likely to be written to it.
     const fn goes_on(&self) -> bool {
-        self.due_from.is_some() || self.held_by.is_some()
+        self.due_from.is_some()
     }
 }
 
