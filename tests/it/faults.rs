@@ -6,13 +6,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Waker};
 
-use approval_runtime::request::{ApprovalRequest, Moment, RequestId};
+use approval_runtime::request::{ApprovalRequest, Moment, RequestId, Settlement};
 use approval_runtime::store::{Query, StoreError, Write};
 use approval_runtime::{
     ApprovalPolicy, ApprovalStatus, ApprovalStore, BoxFuture, Decision, ExecutionState, MemoryStore, NewRequest, Refusal,
+    SqliteStore,
 };
 use serde_json::Value;
 
+use crate::sqlite::Dir;
 use crate::tools::{Starts, alice, approve, builder, five, passes_on, pay, pending};
 
 /// Fails its `nth` operation, after doing it or without.
@@ -111,7 +113,17 @@ async fn first_pending(store: &Faulty) -> Option<ApprovalRequest> {
 /// I24: a request of another namespace is as if it were not there.
 #[tokio::test(start_paused = true)]
 async fn i24_namespaces_do_not_meet() {
-    let store: Arc<dyn ApprovalStore> = Arc::new(MemoryStore::new());
+    namespaces_do_not_meet(Arc::new(MemoryStore::new())).await;
+}
+
+/// I24: where what a call waits for is at hand in the process, too.
+#[tokio::test]
+async fn i24_namespaces_of_a_shared_store_do_not_meet() {
+    let dir = Dir::new();
+    namespaces_do_not_meet(Arc::new(SqliteStore::open(dir.file()).unwrap())).await;
+}
+
+async fn namespaces_do_not_meet(store: Arc<dyn ApprovalStore>) {
     let gate = |namespace: &str| builder().namespace(namespace).shared_store(Arc::clone(&store)).build().unwrap();
     let (a, b) = (gate("a"), gate("b"));
     let starts = Starts::default();
@@ -122,6 +134,7 @@ async fn i24_namespaces_do_not_meet() {
         let decision = Decision::approve(alice(), request.digest());
         assert_eq!(b.decide(request.id(), decision).await.unwrap_err().code(), "not_found");
         assert_eq!(b.cancel(request.id(), "operator").await.unwrap_err().code(), "not_found");
+        assert_eq!(b.settle(request.id(), alice(), Settlement::Failed).await.unwrap_err().code(), "not_found");
         approve(&a).await
     };
     let (returned, _) = tokio::join!(starts.pay(&a, five()), other);

@@ -452,7 +452,8 @@ impl ApprovalGate {
     ) -> Result<ApprovalRequest, NotApplied> {
         let mut last = None;
         if from.is_none() && self.has_driver() {
-            from = wait::recall(id);
+            // The table is the process's: another tenant's request is none here.
+            from = wait::recall(id).filter(|request| *request.namespace() == *self.inner.namespace);
         }
         for _ in 0..TRIES {
             let at_hand = from.is_some();
