@@ -33,6 +33,8 @@ pub(crate) struct Left {
     store: Option<SqliteStore>,
     histories: Histories,
     answers: Vec<Follow>,
+    /// What they told behind the last look at the store.
+    later: Vec<(u64, String)>,
     bodies: Vec<Follow>,
     starts: HashMap<RequestId, Start>,
     /// The gates by their instance, each with its child.
@@ -53,6 +55,7 @@ impl Left {
             store: None,
             histories: Histories::default(),
             answers: Vec::new(),
+            later: Vec::new(),
             bodies: Vec::new(),
             starts: HashMap::new(),
             gates: HashMap::new(),
@@ -80,12 +83,8 @@ impl Left {
     /// Compares what came since the last time.
     pub(crate) fn check(&mut self) -> Result<(), String> {
         // First what was told and what began, then the store: that has all of it.
-        let answers: Vec<_> = self
-            .answers
-            .iter_mut()
-            .enumerate()
-            .flat_map(|(child, lines)| lines.lines().into_iter().map(move |line| (child as u64, line)))
-            .collect();
+        let mut answers = std::mem::take(&mut self.later);
+        answers.extend(self.answers());
         let bodies: Vec<_> = self.bodies.iter_mut().flat_map(Follow::lines).collect();
         self.read()?;
         self.check_bodies(&bodies)?;
@@ -93,7 +92,17 @@ impl Left {
             self.answered += 1;
             self.check_answer(*child, line).map_err(|error| format!("{error}\n  child {child} was told: {line}"))?;
         }
+        // Those who live go on: one may have given a call up after its answers were read, and before the store was.
+        self.later = self.answers();
+        let gave_up = |(_, line): &(u64, String)| line.strip_prefix("drops ").map(str::to_owned);
+        self.dropped.extend(self.later.iter().filter_map(gave_up));
         self.check_unknown()
+    }
+
+    /// Reads what the children were told since the last time.
+    fn answers(&mut self) -> Vec<(u64, String)> {
+        let told = self.answers.iter_mut().enumerate();
+        told.flat_map(|(child, lines)| lines.lines().into_iter().map(move |line| (child as u64, line))).collect()
     }
 
     fn store(&mut self) -> Result<SqliteStore, String> {
