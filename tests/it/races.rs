@@ -22,14 +22,14 @@ use crate::tools::builder;
 /// Returns what gives each gate its handle of one fresh store, which may be in this folder.
 type Open = fn(&Dir) -> Box<dyn Fn() -> Arc<dyn ApprovalStore>>;
 
-/// The stores that are raced on.
-const STORES: &[(&str, Open)] = &[
-    ("memory", |_| {
+/// The stores that are raced on, and how many batches the long race is there.
+const STORES: &[(&str, usize, Open)] = &[
+    ("memory", 4_000, |_| {
         let store = Arc::new(MemoryStore::new());
         Box::new(move || store.clone())
     }),
     // As in a process each.
-    ("sqlite", |dir| {
+    ("sqlite", 400, |dir| {
         let file = dir.file();
         Box::new(move || Arc::new(SqliteStore::open(&file).unwrap()))
     }),
@@ -40,26 +40,26 @@ const BATCH: usize = 25;
 
 #[test]
 fn i04_eight_observers_agree() {
-    race(12, 4);
+    race(|_| 12, 4);
 }
 
-/// As [`i04_eight_observers_agree`], 100,000 times and more.
+/// As [`i04_eight_observers_agree`], 100,000 times in memory, and 10,000 times on a disk.
 #[test]
 #[ignore = "takes minutes"]
 fn i04_eight_observers_agree_for_long() {
-    race(4_000, 16);
+    race(|long| long, 16);
 }
 
 /// Deadlines race in one batch of `every`: they take a second to come.
-fn race(batches: usize, every: usize) {
+fn race(batches: impl Fn(usize) -> usize, every: usize) {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(4).enable_all().build().unwrap();
-    for (name, open) in STORES {
+    for (name, long, open) in STORES {
         let outcomes = runtime.block_on(async {
             let dir = Dir::new();
             let handle = open(&dir);
             let served = served_at(builder().shared_store(handle()).build().unwrap()).await;
             let (served, mut outcomes) = (Arc::new(served), BTreeMap::<_, usize>::new());
-            for batch in 0..batches {
+            for batch in 0..batches(*long) {
                 let mut rounds = JoinSet::new();
                 let by_deadline = batch % every == every - 1;
                 for nth in 0..BATCH {
