@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 use std::{panic, thread};
 
+use approval_runtime::store::{ApprovalStore, Query, Which};
 use approval_runtime::{
     ApprovalGate, ApprovalRequest, ApprovalStatus, Decision, ExecutionState, NewRequest, RequestId, RequestQuery, Reviewer,
     Settlement, SqliteStore,
@@ -103,13 +104,14 @@ async fn work(orders: Orders) {
     let bodies = Lines::open(&files::bodies(&orders.folder, orders.child)).expect("the folder is there");
     BODIES.set(bodies).expect("it is set once");
     let store = SqliteStore::open(files::store(&orders.folder)).expect("the store is there, or can be made");
-    let builder = ApprovalGate::builder().policy(tools::policy()).without_notifier().store(store);
+    let builder = ApprovalGate::builder().policy(tools::policy()).without_notifier().store(store.clone());
     let gate = tools::declared().into_iter().fold(builder, approval_runtime::ApprovalGateBuilder::tool);
     let gate = gate.install().expect("the gate can be made");
     answers.add(&format!("hello {}", gate.instance()));
     say("ready");
     let worker = |nth: u64| Worker {
         gate: gate.clone(),
+        store: store.clone(),
         answers: Arc::clone(&answers_of(&orders.folder, orders.child)),
         dice: Dice::new(orders.seed.wrapping_mul(31).wrapping_add(nth)),
         first: orders.first,
@@ -161,6 +163,7 @@ fn answers_of(folder: &Path, child: u64) -> Arc<Lines> {
 
 struct Worker {
     gate: ApprovalGate,
+    store: SqliteStore,
     answers: Arc<Lines>,
     dice: Dice,
     first: u64,
@@ -376,8 +379,16 @@ impl Worker {
                 self.call(number, Duration::from_secs(2)).await;
             }
         }
-        // The gate's own thread writes deadlines that passed, once a second.
-        tokio::time::sleep(Duration::from_millis(1_300)).await;
+        // The gate's own thread writes what has ended by itself, once a second; on a slow disk a little later.
+        while start.elapsed() < Duration::from_secs(20) {
+            let at = self.store.now().await.expect("the clock can be read");
+            let due = Query { namespace: "default".into(), which: Which::Due, at, limit: Some(1), ..Query::default() };
+            if self.store.query(&due).await.expect("the store can be read").requests.is_empty() {
+                self.answers.add(&format!("finished {}", at.time.timestamp_micros()));
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
         self.gate.shutdown().await;
         self.answers.add("bye");
     }

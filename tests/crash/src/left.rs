@@ -6,15 +6,12 @@ use std::path::{Path, PathBuf};
 use approval_runtime::request::Moment;
 use approval_runtime::store::{AuditQuery, Query, Which};
 use approval_runtime::{ApprovalRequest, ApprovalStatus, ApprovalStore, RequestId, SqliteStore};
-use chrono::TimeDelta;
+use chrono::{DateTime, Utc};
 use tokio::runtime::Runtime;
 
 use crate::child::id;
 use crate::files::{self, Follow};
 use crate::history::{Histories, History};
-
-/// A gate's own thread writes deadlines that passed within this time.
-const SWEPT: TimeDelta = TimeDelta::seconds(2);
 
 /// The namespace of the children's gates.
 const NAMESPACE: &str = "default";
@@ -43,6 +40,8 @@ pub(crate) struct Left {
     /// The numbers of calls that their callers gave up.
     dropped: HashSet<String>,
     time: Moment,
+    /// When nothing was left that had ended by itself, says who finished.
+    finished: Option<DateTime<Utc>>,
     answered: usize,
 }
 
@@ -62,6 +61,7 @@ impl Left {
             killed: HashSet::new(),
             dropped: HashSet::new(),
             time: Moment::default(),
+            finished: None,
             answered: 0,
         }
     }
@@ -168,6 +168,9 @@ impl Left {
             }
             ["drops", call] => {
                 self.dropped.insert(call.into());
+            }
+            ["finished", micros] => {
+                self.finished = micros.parse().ok().and_then(DateTime::from_timestamp_micros);
             }
             ["created", request, version, call] => {
                 let history = self.history(id(request)?)?;
@@ -357,7 +360,8 @@ impl Left {
     /// L3, I13: when somebody has recovered and all processes are gone, nothing hangs.
     pub(crate) fn check_finished(&mut self) -> Result<(), String> {
         self.check_all()?;
-        let now = self.time;
+        let finished = self.finished.ok_or("what ended by itself was not written within 20 seconds")?;
+        let finished = Moment::at(finished).of_incarnation(self.time.incarnation);
         for record in self.query(Which::default())? {
             let state = record.execution().state.as_str();
             let stuck = match (record.status().as_str(), state) {
@@ -365,9 +369,7 @@ impl Left {
                 // Nobody can call it again, and no function has it: it expires, later than anybody wants to wait here.
                 ("approved", "not_started") if record.idempotency_key().is_none() && record.tool_name() == "pay_plain" => None,
                 ("approved", "not_started") => Some("it was approved, and did neither run nor expire"),
-                ("pending", _)
-                    if record.status_at(now) != ApprovalStatus::Pending && now.time - record.expires_at() > SWEPT =>
-                {
+                ("pending", _) if record.status_at(finished) != ApprovalStatus::Pending => {
                     Some("its deadline passed, and nobody wrote that")
                 }
                 ("pending", _) if record.is_waited_for() => Some("nobody waits for it, and it says so not"),
