@@ -78,26 +78,21 @@ fn wait(times: i32) -> bool {
     times < 2_500
 }
 
-fn pragma<T: rusqlite::types::FromSql>(connection: &Connection, name: &str) -> rusqlite::Result<T> {
-    connection.pragma_query_value(None, name, |row| row.get(0))
-}
-
 fn set<T: Display>(connection: &Connection, name: &str, value: T) -> rusqlite::Result<()> {
     connection.execute_batch(&format!("PRAGMA {name} = {value}"))
 }
 
 fn look(connection: &Connection, place: &Place) -> Result<Found, StoreError> {
     let foreign = |why| StoreError::Foreign { place: place.name().into(), why };
-    let header = || {
-        let tables: i64 = connection.query_row("SELECT count(*) FROM sqlite_schema", (), |row| row.get(0))?;
-        Ok((pragma::<i32>(connection, "application_id")?, pragma::<i64>(connection, "user_version")?, tables))
-    };
-    match header() {
+    // All of one moment: somebody else may be making it.
+    let header = "SELECT application_id, user_version, (SELECT count(*) FROM sqlite_schema)
+        FROM pragma_application_id, pragma_user_version";
+    match connection.query_row(header, (), |row| Ok((row.get(0)?, row.get::<_, i64>(1)?, row.get(2)?))) {
         Ok((APPLICATION_ID, version, _)) => match usize::try_from(version) {
             Ok(version) if version <= MIGRATIONS.len() => Ok(Found::Store(version)),
             _ => Err(StoreError::NewerSchema { place: place.name().into(), found: version, known: MIGRATIONS.len() as i64 }),
         },
-        Ok((0, 0, 0)) => Ok(Found::Nothing),
+        Ok((0, 0, 0_i64)) => Ok(Found::Nothing),
         Ok(_) => Err(foreign("it is the database of another program")),
         Err(error) => match rusqlite::Error::sqlite_error_code(&error) {
             Some(ErrorCode::NotADatabase) => Err(foreign("it is no SQLite database")),
