@@ -1,7 +1,7 @@
 //! Who waits for what: one table a process, so that whoever commits a change wakes its waiters directly.
 
 use std::pin::Pin;
-use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
 
 use rustc_hash::FxHashMap;
@@ -9,6 +9,7 @@ use tokio::sync::oneshot;
 
 use crate::check::Check;
 use crate::request::{ApprovalRequest, RequestId};
+use crate::store::ApprovalStore;
 
 /// A hint: the record as it was just committed, or only that something changed. A waiter acts on what the store says; a
 /// record that was just committed in this process is what the store says.
@@ -18,7 +19,14 @@ pub(crate) type Hint = Option<ApprovalRequest>;
 struct Entry {
     waiters: Waiters,
     check: Check,
-    known: Option<Box<ApprovalRequest>>,
+    known: Option<Box<Known>>,
+}
+
+/// A record, and the store that it is from.
+#[derive(Debug)]
+struct Known {
+    store: usize,
+    request: ApprovalRequest,
 }
 
 #[derive(Debug)]
@@ -184,15 +192,23 @@ pub(crate) fn look(id: RequestId) {
 }
 
 /// Keeps a record for as long as somebody waits for it, so that whoever changes it here need not read it first.
-pub(crate) fn remember(request: &ApprovalRequest) {
+pub(crate) fn remember(store: &Arc<dyn ApprovalStore>, request: &ApprovalRequest) {
     if let Some(entry) = shard(request.id()).get_mut(&request.id()) {
-        entry.known = Some(Box::new(request.clone()));
+        entry.known = Some(Box::new(Known { store: place_of(store), request: request.clone() }));
     }
 }
 
 /// Returns the record that is waited for here, as it was once: whoever changes it from there finds out whether it still is so.
-pub(crate) fn recall(id: RequestId) -> Option<ApprovalRequest> {
-    shard(id).get(&id)?.known.as_deref().cloned()
+/// The table is the process's: a request of another store, or of another tenant, is none here.
+pub(crate) fn recall(store: &Arc<dyn ApprovalStore>, namespace: &str, id: RequestId) -> Option<ApprovalRequest> {
+    let shard = shard(id);
+    let known = shard.get(&id)?.known.as_deref()?;
+    (known.store == place_of(store) && known.request.namespace() == namespace).then(|| known.request.clone())
+}
+
+/// Tells stores apart: whoever waits keeps its own alive.
+fn place_of(store: &Arc<dyn ApprovalStore>) -> usize {
+    Arc::as_ptr(store).cast::<()>() as usize
 }
 
 /// Returns how a call that waits here would decode the request's arguments.

@@ -7,13 +7,13 @@ use std::time::Duration;
 
 use approval_runtime::store::{AuditQuery, Changes, Logged, Row, RowQuery, StoreError, Write};
 use approval_runtime::{
-    ApprovalGate, ApprovalRequest, ApprovalStatus, ApprovalStore, BoxFuture, Decision, EventKind, ExecutionState, MemoryStore,
-    RequestQuery, Transition,
+    Agent, ApprovalGate, ApprovalRequest, ApprovalStatus, ApprovalStore, BoxFuture, Decision, EventKind, ExecutionState,
+    MemoryStore, RequestQuery, Transition,
 };
 use tokio::sync::{Semaphore, oneshot};
 use tokio::time::timeout;
 
-use crate::tools::{Starts, alice, approve, builder, passes_on, spawn_pay};
+use crate::tools::{Starts, alice, approve, builder, five, passes_on, spawn_pay};
 
 /// Ten times what a busy machine takes, and more.
 const LONG: Duration = Duration::from_secs(60);
@@ -161,4 +161,39 @@ async fn i11_decision_that_was_left_wakes_the_call() {
         let event = timeout(LONG, events.next()).await.expect("it is told").unwrap();
         assert_eq!(event.kind, EventKind::Changed(what));
     }
+}
+
+/// A call that is made again, while the one before goes and is still being written, keeps its request.
+#[tokio::test]
+async fn i25_call_made_again_keeps_the_request() {
+    let (store, starts) = (Lasting::new(), Starts::default());
+    let gate = on(&store);
+    let same = || {
+        let (gate, starts) = (gate.clone(), starts.clone());
+        tokio::spawn(
+            Agent::new("billing").run_id("run-1").call_id("call-1").scope(async move { starts.pay(&gate, five()).await }),
+        )
+    };
+    store.hold(|request| request.status() == ApprovalStatus::Pending);
+    let first = same();
+    store.arrived().await;
+    first.abort();
+    first.await.unwrap_err();
+    // Its withdrawal waits for what is being written; the same call comes first.
+    let second = same();
+    tokio::time::sleep(Duration::from_millis(20)).await;
+    store.release();
+    let returned = async {
+        loop {
+            if let Some(request) = gate.get_pending().await.unwrap().pop() {
+                let _ = gate.decide(request.id(), Decision::approve(alice(), request.digest())).await;
+            }
+            if second.is_finished() {
+                return second.await.unwrap();
+            }
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    timeout(LONG, returned).await.expect("it returns").unwrap();
+    assert_eq!(starts.count(), 1);
 }

@@ -114,7 +114,8 @@ impl ApprovalGate {
     /// A [`Refusal`], as the return type carries it.
     ///
     /// # Cancel safety
-    /// Dropping the future while it waits withdraws the request; while the body runs, the outcome is recorded as indeterminate.
+    /// Dropping the future while it waits withdraws the request; while the body runs, or its start is being written, the outcome
+    /// is recorded as indeterminate.
     pub async fn call<T, F, B>(&self, tool: Tool, arguments: Value, body: F) -> T
     where
         T: ToolReturn,

@@ -82,7 +82,7 @@ impl Claimed {
 impl Drop for Claimed {
     fn drop(&mut self) {
         if !self.recorded {
-            self.running.gate().in_background(self.record(Outcome::Indeterminate, None));
+            self.running.gate().in_background(self.id, self.record(Outcome::Indeterminate, None));
         }
     }
 }

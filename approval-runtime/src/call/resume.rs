@@ -70,7 +70,7 @@ pub struct Recovery {
 }
 
 /// How many requests are read at once.
-const PAGE: usize = 100;
+const PAGE: usize = 500;
 
 impl ApprovalGate {
     /// Finishes an approved call that its own process did not start: because it ended, or because nobody waited
@@ -83,8 +83,8 @@ impl ApprovalGate {
     /// [`ResumeError`].
     ///
     /// # Cancel safety
-    /// As for [`call`](Self::call): dropped while the body runs, the outcome is recorded as indeterminate. Dropped before, the
-    /// approval stays.
+    /// As for [`call`](Self::call): dropped while the body runs, or while its start is being written, the outcome is recorded as
+    /// indeterminate. Dropped before, the approval stays.
     pub async fn resume(&self, id: RequestId) -> Result<Value, ResumeError> {
         let request = self.get_request(id).await?;
         if request.status() != ApprovalStatus::Approved || request.execution().state != ExecutionState::NotStarted {

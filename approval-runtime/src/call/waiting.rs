@@ -33,7 +33,11 @@ impl Drop for Waiting {
         let is_last = (self.shares || self.withdraws) && self.goes();
         if self.withdraws && is_last && !self.gate.is_shutting_down() {
             let (gate, id) = (self.gate.clone(), self.id);
-            self.gate.in_background(async move {
+            self.gate.in_background(id, async move {
+                // The same call may have been made again meanwhile: then it withdraws, when it goes.
+                if wait::is_shared(id) {
+                    return;
+                }
                 // Too late to withdraw is fine: somebody decided otherwise, or the request was never written.
                 let _ = gate.advance(id, None, &Event::Withdraw { waiter: gate.instance() }).await;
             });
@@ -127,7 +131,7 @@ pub(super) async fn wait_for(
     };
     let id = waiting.id;
     if waiting.gate.has_driver() {
-        wait::remember(&request);
+        wait::remember(waiting.gate.store(), &request);
     }
     let left = until(request.created_at(), request.expires_at());
     let patience = request.tool().callers_wait().filter(|patience| *patience < left);

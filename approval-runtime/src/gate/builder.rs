@@ -247,6 +247,7 @@ impl ApprovalGateBuilder {
             redaction_key: self.redaction_key.unwrap_or_else(RedactionKey::random),
             secret_names: self.secret_names,
             shutting_down: AtomicBool::new(false),
+            ended: AtomicBool::new(false),
             running: Running::default(),
             instance: Uuid::new_v4(),
             known: OnceCell::new(),

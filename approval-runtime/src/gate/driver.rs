@@ -5,6 +5,8 @@
 //! and a gate outlives the runtime that it was made in.
 
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 use std::thread;
 use std::time::Duration;
@@ -45,15 +47,24 @@ impl Driver {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let left = Arc::new(Left::new(runtime.handle().clone()));
         let (weak, ended) = (Weak::clone(inner), Arc::clone(&ends));
-        let drive = async move {
-            let looks = look_after(&weak, &store, &namespace);
-            tokio::select! {
-                biased;
-                () = ended.notified() => {}
-                () = looks => {}
+        let drive = move || {
+            runtime.block_on(async {
+                let looks = look_after(&weak, &store, &namespace);
+                tokio::select! {
+                    biased;
+                    () = ended.notified() => {}
+                    () = looks => {}
+                }
+            });
+        };
+        // What a store panics over must not end the heart, nor the commits that are left to this thread.
+        let run = move || {
+            while catch_unwind(AssertUnwindSafe(&drive)).is_err() {
+                tracing::error!("the gate's own thread panicked; it begins again");
+                thread::sleep(PAUSE);
             }
         };
-        thread::Builder::new().name("approval-gate".into()).spawn(move || runtime.block_on(drive))?;
+        thread::Builder::new().name("approval-gate".into()).spawn(run)?;
         Ok(Self { ends, left })
     }
 }
@@ -126,7 +137,7 @@ impl ApprovalGate {
 
     /// Says that this gate is alive, where it has ever said so.
     async fn beat(&self) -> Result<(), StoreError> {
-        if !self.inner.known.initialized() {
+        if !self.inner.known.initialized() || self.inner.ended.load(Ordering::SeqCst) {
             return Ok(());
         }
         let now = self.now().await?;

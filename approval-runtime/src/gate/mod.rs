@@ -89,6 +89,8 @@ struct Inner {
     redaction_key: RedactionKey,
     secret_names: SecretNames,
     shutting_down: AtomicBool,
+    /// It has said that it ended.
+    ended: AtomicBool,
     running: Running,
     instance: Uuid,
     /// Made known to those who share the store.
@@ -110,14 +112,14 @@ impl fmt::Debug for ApprovalGate {
     }
 }
 
-/// Counts the bodies that run.
+/// Counts the bodies that run, and the writes that nobody waits for.
 #[derive(Debug, Default)]
 struct Running {
     count: AtomicUsize,
     idle: tokio::sync::Notify,
 }
 
-/// One body that runs; dropped when its outcome is recorded.
+/// One body that runs, or a write that nobody waits for; dropped when the outcome is recorded.
 #[derive(Debug)]
 pub(crate) struct RunningBody(ApprovalGate);
 
@@ -213,7 +215,11 @@ impl ApprovalGate {
         let Event::Vote { reviewer, .. } = event else { return Err(DecideError::NotFound { id }) };
         let reviewer = || reviewer.name().into();
         Err(match error {
-            NotApplied::Conflict(Conflict::Repeated, request) => return Ok(request),
+            NotApplied::Conflict(Conflict::Repeated, request) => {
+                // Whoever said it first may not have heard that it was written, and so not have told.
+                wait::look(id);
+                return Ok(request);
+            }
             NotApplied::Conflict(Conflict::AlreadyVoted, request) => {
                 DecideError::AlreadyVoted { reviewer: reviewer(), request: Box::new(request) }
             }
@@ -269,7 +275,7 @@ impl ApprovalGate {
     }
 
     /// Stops asking: new calls are refused, waiting ones return [`Refusal::ShuttingDown`] while their requests stay, and bodies
-    /// that run get up to 5 seconds. Then readers of events end. Calls that the policy lets pass are not gated and still run.
+    /// that run, and writes for callers that went away, get up to 5 seconds. Then readers of events end. Calls that the policy lets pass are not gated and still run.
     ///
     /// # Cancel safety
     /// Dropping the future stops waiting for the bodies, and readers of events end then; the gate stays shut.
@@ -385,7 +391,10 @@ impl ApprovalGate {
     /// stands as it did, was not decided in time.
     pub(crate) async fn look_at(&self, id: RequestId) -> Result<Option<(ApprovalRequest, Moment)>, StoreError> {
         let now = self.now().await?;
-        Ok(self.read(id).await?.map(|request| (request, now)))
+        let Some(request) = self.read(id).await? else { return Ok(None) };
+        // A clock may be a moment behind a new life of the store, and the request of it.
+        let now = if request.incarnation() > now.incarnation { self.now().await? } else { now };
+        Ok(Some((request, now)))
     }
 
     /// Writes a new request, then tells people; or finds the one that the same call made before.
@@ -452,8 +461,7 @@ impl ApprovalGate {
     ) -> Result<ApprovalRequest, NotApplied> {
         let mut last = None;
         if from.is_none() && self.has_driver() {
-            // The table is the process's: another tenant's request is none here.
-            from = wait::recall(id).filter(|request| *request.namespace() == *self.inner.namespace);
+            from = wait::recall(&self.inner.store, &self.inner.namespace, id);
         }
         for _ in 0..TRIES {
             let at_hand = from.is_some();
@@ -515,10 +523,11 @@ impl ApprovalGate {
     {
         match self.inner.driver.get() {
             None => self.commit_and_tell(writes, transitions).await,
-            Some(driver) => {
+            Some(_) => {
+                let id = writes.as_ref().first().and_then(Write::request).map(ApprovalRequest::id);
                 let gate = self.clone();
                 let commit = Box::pin(async move { gate.commit_and_tell(writes, transitions).await });
-                Lasting::new(Arc::clone(&driver.left), commit).await
+                Lasting::new(self.clone(), id, commit).await
             }
         }
     }

@@ -1,5 +1,7 @@
 //! What ends by itself or is left behind, and the people who say how it ended.
 
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use uuid::Uuid;
@@ -12,7 +14,7 @@ use crate::request::{
     ApprovalRequest, ApprovalStatus, Change, Conflict, Event, ExecutionState, Moment, RequestId, Settlement, apply,
 };
 use crate::review::DecideError;
-use crate::store::{Cursor, Expect, Order, Query, RowQuery, Space, StoreError, Which, Write};
+use crate::store::{ApprovalStore, Cursor, Expect, Order, Query, RowQuery, Space, StoreError, Which, Write};
 use crate::tool::Tool;
 
 /// How many requests are read at once: a store may put all that are due in order for each page, and records may be large.
@@ -154,6 +156,10 @@ impl ApprovalGate {
 impl ApprovalGate {
     pub(crate) fn has_driver(&self) -> bool {
         self.inner.driver.get().is_some()
+    }
+
+    pub(crate) fn store(&self) -> &Arc<dyn ApprovalStore> {
+        &self.inner.store
     }
 
     /// Returns the fingerprint of the tool that would run here for a request of this tool.
@@ -335,6 +341,7 @@ impl ApprovalGate {
     /// Says that this gate ends, so that nobody has to wait until its heart is found to have stopped.
     pub(super) async fn say_ended(&self) {
         if self.inner.known.initialized() {
+            self.inner.ended.store(true, Ordering::SeqCst);
             failpoint!("before_ended");
             // If that cannot be written, the heartbeat settles it.
             let _ = self.inner.store.commit(&[self.process_row(Some(&Process::ended()))]).await;

@@ -203,6 +203,8 @@ pub fn refuse(request: &ApprovalRequest, event: &Event, conflict: Conflict, mome
         }
         Event::Cancel { by } => (Some(Arc::clone(by)), None),
         Event::Claim { .. } => (None, Some("claim")),
+        // Nobody tried anything: a call went away while its claim or its outcome was being written.
+        Event::Finish { outcome: Outcome::Indeterminate, .. } => return None,
         Event::Finish { .. } => (None, Some("finish")),
         _ => return None,
     };

@@ -35,8 +35,8 @@ use crate::request::{ApprovalRequest, Moment, RequestId};
 /// - [`now`](Self::now) never decreases, over all handles and over restarts. Its incarnation may be a second behind; writes are
 ///   checked against the present one at once.
 /// - Reads show what was committed. Deadlines that have passed count in [`query`](Self::query), written or not; whoever reads a
-///   request projects them. So a read that begins after [`now`](Self::now) was at a request's deadline shows every commit to it
-///   that was checked before the deadline: what was once read as ended is not decided after all.
+///   request projects them. So where a read shows a request whose deadline had passed by [`now`](Self::now) before the read
+///   began, it shows every commit to it that was checked in time: what was once read as ended is not decided after all.
 /// - A record that cannot be read is told as such, and harms no other.
 /// - Namespaces do not meet. An id is one request's; a store may refuse one that another namespace has.
 ///
@@ -48,7 +48,8 @@ pub trait ApprovalStore: fmt::Debug + Send + Sync + 'static {
     /// [`StoreError`]: what [`Write`] says for each write, or what became of the store itself.
     ///
     /// # Cancel safety
-    /// A dropped commit has happened whole or not at all.
+    /// A dropped commit has happened whole or not at all, or will: a [shared](Self::is_shared) store may end what it began. One
+    /// that is not shared has done so when it is dropped.
     fn commit<'a>(&'a self, writes: &'a [Write]) -> BoxFuture<'a, Result<(), StoreError>>;
 
     /// Reads one request.

@@ -317,10 +317,12 @@ fn check_refused(
     conflict: Conflict,
     moment: Moment,
 ) -> Result<Option<ApprovalRequest>, TestCaseError> {
-    let attempted = matches!(
-        event,
-        Event::Vote { .. } | Event::Settle { .. } | Event::Cancel { .. } | Event::Claim { .. } | Event::Finish { .. }
-    );
+    // That nobody knows how a call ended, nobody tries to say: it comes of a call that went away.
+    let attempted = match event {
+        Event::Vote { .. } | Event::Settle { .. } | Event::Cancel { .. } | Event::Claim { .. } => true,
+        Event::Finish { outcome, .. } => *outcome != Outcome::Indeterminate,
+        _ => false,
+    };
     let told = attempted && !matches!(conflict, Conflict::Repeated | Conflict::NotDue) && before.state().refused < MAX_REFUSED;
     let change = refuse(before, event, conflict, moment);
     prop_assert_eq!(change.is_some(), told, "I21: {:?} was refused: {:?}", event, conflict);

@@ -116,6 +116,8 @@ impl<'a> Group<'a> {
 
     /// Writes a commit, or finds why not before anything of it is written.
     pub(super) fn write(&mut self, writes: &[Wanted]) -> Result<(), No> {
+        // A commit of nothing writes the time down.
+        self.is_written |= writes.is_empty();
         let mut checked = Vec::with_capacity(writes.len());
         for (nth, write) in writes.iter().enumerate() {
             checked.push(self.check(write, &writes[..nth])?);

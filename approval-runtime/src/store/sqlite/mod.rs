@@ -49,6 +49,9 @@ use crate::request::{ApprovalRequest, Moment, RequestId};
 /// Clones are the same store. When the last one is dropped, what it was asked to write is written, and the file is closed. The
 /// clock is the system's, but never less than it was, on any of the processes; it does not follow tokio's paused time.
 ///
+/// Another program that holds the file's lock for longer than five seconds makes commits fail as [`StoreError::Busy`], and reads of
+/// requests that have ended by the clock, until that is written.
+///
 /// # Backups
 ///
 /// Copy it with SQLite's own means, `VACUUM INTO` or its backup, while programs use it; or with all three files, while none does. To
@@ -114,8 +117,12 @@ impl SqliteStore {
         if !is_due(&found) {
             return Ok(found);
         }
-        // A commit of nothing takes the lock, after whichever process has it, and lets it go.
-        writer.commit(Vec::new()).await.0?;
+        // A commit of nothing takes the lock after whichever process has it, and writes the time down: no clock goes behind it.
+        match writer.commit(Vec::new()).await.0 {
+            // Nothing can be decided then either, and people want to see why.
+            Ok(()) | Err(StoreError::Full { .. }) => {}
+            Err(error) => return Err(error),
+        }
         reader.read(verb, read).await
     }
 }
