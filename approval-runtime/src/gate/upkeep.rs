@@ -7,7 +7,8 @@ use std::time::Duration;
 use uuid::Uuid;
 
 use super::process::Process;
-use super::{ApprovalGate, NotApplied, unavailable, written};
+use super::writes::written;
+use super::{ApprovalGate, NotApplied, unavailable};
 use crate::decision::Reviewer;
 use crate::policy::Ruling;
 use crate::request::{
