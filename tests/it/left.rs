@@ -2,13 +2,14 @@
 //! and what they left behind is settled behind it.
 
 use std::future::pending;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use approval_runtime::store::{AuditQuery, Changes, Logged, Row, RowQuery, StoreError, Write};
 use approval_runtime::{
     Agent, ApprovalGate, ApprovalRequest, ApprovalStatus, ApprovalStore, BoxFuture, Decision, EventKind, ExecutionState,
-    MemoryStore, RequestQuery, Transition,
+    MemoryStore, RequestId, RequestQuery, Transition,
 };
 use tokio::sync::{Semaphore, oneshot};
 use tokio::time::timeout;
@@ -25,6 +26,9 @@ type Held = fn(&ApprovalRequest) -> bool;
 struct Lasting {
     store: Arc<MemoryStore>,
     held: Mutex<Option<Held>>,
+    /// What is held is written, and nobody is told.
+    holds_answers: AtomicBool,
+    gets: AtomicUsize,
     arrived: Arc<Semaphore>,
     released: Arc<Semaphore>,
 }
@@ -32,7 +36,14 @@ struct Lasting {
 impl Lasting {
     fn new() -> Arc<Self> {
         let none = || Arc::new(Semaphore::new(0));
-        Arc::new(Self { store: Arc::default(), held: Mutex::default(), arrived: none(), released: none() })
+        Arc::new(Self {
+            store: Arc::default(),
+            held: Mutex::default(),
+            holds_answers: AtomicBool::new(false),
+            gets: AtomicUsize::new(0),
+            arrived: none(),
+            released: none(),
+        })
     }
 
     /// Holds the next write of a request that is like this.
@@ -60,14 +71,25 @@ impl ApprovalStore for Lasting {
         let (answer, answered) = oneshot::channel();
         let (store, arrived, released) = (Arc::clone(&self.store), Arc::clone(&self.arrived), Arc::clone(&self.released));
         let writes = writes.to_vec();
+        let early = is_held && self.holds_answers.load(Ordering::SeqCst);
         tokio::spawn(async move {
+            let written = if early { Some(store.commit(&writes).await) } else { None };
             if is_held {
                 arrived.add_permits(1);
                 released.acquire().await.unwrap().forget();
             }
-            let _ = answer.send(store.commit(&writes).await);
+            let written = match written {
+                Some(written) => written,
+                None => store.commit(&writes).await,
+            };
+            let _ = answer.send(written);
         });
         Box::pin(async { answered.await.expect("the task answers") })
+    }
+
+    fn get<'a>(&'a self, namespace: &'a str, id: RequestId) -> BoxFuture<'a, Result<Option<ApprovalRequest>, StoreError>> {
+        self.gets.fetch_add(1, Ordering::SeqCst);
+        self.store.get(namespace, id)
     }
 
     fn changes<'a>(&'a self, namespace: &'a str, after: Option<u64>) -> BoxFuture<'a, Result<Changes, StoreError>> {
@@ -86,7 +108,7 @@ impl ApprovalStore for Lasting {
         true
     }
 
-    passes_on!(store: get, query, now);
+    passes_on!(store: query, now);
 }
 
 fn on(store: &Arc<Lasting>) -> ApprovalGate {
@@ -174,6 +196,7 @@ async fn i25_call_made_again_keeps_the_request() {
             Agent::new("billing").run_id("run-1").call_id("call-1").scope(async move { starts.pay(&gate, five()).await }),
         )
     };
+    store.holds_answers.store(true, Ordering::SeqCst);
     store.hold(|request| request.status() == ApprovalStatus::Pending);
     let first = same();
     store.arrived().await;
@@ -181,7 +204,13 @@ async fn i25_call_made_again_keeps_the_request() {
     first.await.unwrap_err();
     // Its withdrawal waits for what is being written; the same call comes first.
     let second = same();
-    tokio::time::sleep(Duration::from_millis(20)).await;
+    let attaches = async {
+        // It reads the request that it finds, once it has it in common with the first.
+        while store.gets.load(Ordering::SeqCst) == 0 {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    timeout(LONG, attaches).await.expect("it finds the request");
     store.release();
     let returned = async {
         loop {
@@ -196,4 +225,27 @@ async fn i25_call_made_again_keeps_the_request() {
     };
     timeout(LONG, returned).await.expect("it returns").unwrap();
     assert_eq!(starts.count(), 1);
+    let made = gate.get_requests(&RequestQuery::new()).await.unwrap().requests.len();
+    assert_eq!(made, 1, "it did not have to ask anew");
+}
+
+/// Shutting down waits for what was left.
+#[tokio::test]
+async fn i11_shutdown_waits_for_left_commits() {
+    let (store, starts) = (Lasting::new(), Starts::default());
+    let gate = on(&store);
+    store.hold(|request| request.status() == ApprovalStatus::Pending);
+    let call = spawn_pay(&gate, &starts);
+    store.arrived().await;
+    call.abort();
+    call.await.unwrap_err();
+    let shuts = tokio::spawn({
+        let gate = gate.clone();
+        async move { gate.shutdown().await }
+    });
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    assert!(!shuts.is_finished(), "a commit is under way");
+    store.release();
+    timeout(LONG, shuts).await.expect("it shuts down").unwrap();
+    assert_eq!(gate.get_requests(&RequestQuery::new()).await.unwrap().requests.len(), 1);
 }
