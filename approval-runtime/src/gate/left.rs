@@ -77,19 +77,19 @@ impl Left {
 }
 
 /// A commit, and what is told of it. Dropped before its end, it goes on without its caller.
-pub(super) struct Lasting<T: Send + 'static> {
-    gate: ApprovalGate,
+pub(super) struct Lasting<'a, T: Send + 'static> {
+    gate: &'a ApprovalGate,
     id: Option<RequestId>,
     commit: Option<BoxFuture<'static, T>>,
 }
 
-impl<T: Send + 'static> Lasting<T> {
-    pub(super) const fn new(gate: ApprovalGate, id: Option<RequestId>, commit: BoxFuture<'static, T>) -> Self {
+impl<'a, T: Send + 'static> Lasting<'a, T> {
+    pub(super) const fn new(gate: &'a ApprovalGate, id: Option<RequestId>, commit: BoxFuture<'static, T>) -> Self {
         Self { gate, id, commit: Some(commit) }
     }
 }
 
-impl<T: Send + 'static> Future for Lasting<T> {
+impl<T: Send + 'static> Future for Lasting<'_, T> {
     type Output = T;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<T> {
@@ -100,7 +100,7 @@ impl<T: Send + 'static> Future for Lasting<T> {
     }
 }
 
-impl<T: Send + 'static> Drop for Lasting<T> {
+impl<T: Send + 'static> Drop for Lasting<'_, T> {
     fn drop(&mut self) {
         if let Some(commit) = self.commit.take()
             && let Some(driver) = self.gate.inner.driver.get()

@@ -219,7 +219,7 @@ impl ApprovalGate {
                 let id = writes.as_ref().first().and_then(Write::request).map(ApprovalRequest::id);
                 let gate = self.clone();
                 let commit = Box::pin(async move { gate.commit_and_tell(writes, transitions).await });
-                Lasting::new(self.clone(), id, commit).await
+                Lasting::new(self, id, commit).await
             }
         }
     }
