@@ -9,12 +9,12 @@ use std::time::Duration;
 use approval_runtime::store::{AuditQuery, Changes, Logged, Row, RowQuery, StoreError, Write};
 use approval_runtime::{
     Agent, ApprovalGate, ApprovalRequest, ApprovalStatus, ApprovalStore, BoxFuture, Decision, EventKind, ExecutionState,
-    MemoryStore, RequestId, RequestQuery, Transition,
+    MemoryStore, NewRequest, RequestId, RequestQuery, Transition,
 };
 use tokio::sync::{Semaphore, oneshot};
 use tokio::time::timeout;
 
-use crate::tools::{Starts, alice, approve, builder, five, passes_on, spawn_pay};
+use crate::tools::{Starts, alice, approve, builder, five, passes_on, pay, spawn_pay};
 
 /// Ten times what a busy machine takes, and more.
 const LONG: Duration = Duration::from_secs(60);
@@ -229,23 +229,23 @@ async fn i25_call_made_again_keeps_the_request() {
     assert_eq!(made, 1, "it did not have to ask anew");
 }
 
-/// Shutting down waits for what was left.
+/// Shutting down waits for a decision that was left.
 #[tokio::test]
 async fn i11_shutdown_waits_for_left_commits() {
-    let (store, starts) = (Lasting::new(), Starts::default());
+    let store = Lasting::new();
     let gate = on(&store);
-    store.hold(|request| request.status() == ApprovalStatus::Pending);
-    let call = spawn_pay(&gate, &starts);
+    let request = gate.create_request(NewRequest::new(pay(), five())).await.unwrap();
+    store.hold(|request| request.status() == ApprovalStatus::Approved);
+    let decision = Decision::approve(alice(), request.digest());
+    let (decides, shuts) = (gate.clone(), gate.clone());
+    let decides = tokio::spawn(async move { decides.decide(request.id(), decision).await });
     store.arrived().await;
-    call.abort();
-    call.await.unwrap_err();
-    let shuts = tokio::spawn({
-        let gate = gate.clone();
-        async move { gate.shutdown().await }
-    });
+    decides.abort();
+    decides.await.unwrap_err();
+    let shuts = tokio::spawn(async move { shuts.shutdown().await });
     tokio::time::sleep(Duration::from_millis(50)).await;
     assert!(!shuts.is_finished(), "a commit is under way");
     store.release();
     timeout(LONG, shuts).await.expect("it shuts down").unwrap();
-    assert_eq!(gate.get_requests(&RequestQuery::new()).await.unwrap().requests.len(), 1);
+    until(&gate, |request| request.status() == ApprovalStatus::Approved).await;
 }
